@@ -1,0 +1,156 @@
+"""A production chat with language models for any Django site."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chatapp import prompts
+from chatapp.activity import CitationPart, ToolCall, ToolCallPart, ToolDisplay, ToolProgress, ToolResult
+from chatapp.approvals import ApprovalRequest
+from chatapp.artifacts import (
+    ChartArtifact,
+    CodeArtifact,
+    HtmlArtifact,
+    ImageArtifact,
+    JsonArtifact,
+    MarkdownArtifact,
+    TableArtifact,
+)
+from chatapp.assistants import Assistant, Suggestion
+from chatapp.errors import ProviderError, VisibleError
+from chatapp.events import Finish, Icon, Mark, PartDelta, PartEnd, PartStart, Rewind, Status, ThinkingDelta, Usage
+from chatapp.greetings import Greeting
+from chatapp.mappers import mapper
+from chatapp.parts import (
+    ErrorPart,
+    HtmlPart,
+    NoticePart,
+    Part,
+    RawPart,
+    TemplatePart,
+    TextPart,
+    ThinkingPart,
+    UnknownPart,
+    part,
+)
+from chatapp.questions import InputRequest
+from chatapp.registry import register
+from chatapp.todos import TodoItem, TodoUpdate
+from chatapp.tools import Tool, ToolRejected, tool
+from chatapp.turn import ChatMessage, ModelConfig, Turn
+
+if TYPE_CHECKING:
+    from chatapp.opening import (
+        clear_messages,
+        clear_messages_sync,
+        get_greeting,
+        get_greeting_sync,
+        set_greeting,
+        set_greeting_sync,
+    )
+    from chatapp.posting import post, post_sync, update_input, update_input_sync
+    from chatapp.runs.todos import clear_todos, clear_todos_sync, update_todos, update_todos_sync
+    from chatapp.speaking import message_stream
+    from chatapp.streams import (
+        cancel_stream,
+        cancel_stream_sync,
+        clear_stream,
+        clear_stream_sync,
+        get_stream,
+        get_stream_sync,
+        stream_to,
+        stream_to_sync,
+    )
+
+__all__ = [
+    "ApprovalRequest",
+    "Assistant",
+    "ChartArtifact",
+    "ChatMessage",
+    "CitationPart",
+    "CodeArtifact",
+    "ErrorPart",
+    "Finish",
+    "Greeting",
+    "HtmlArtifact",
+    "HtmlPart",
+    "Icon",
+    "ImageArtifact",
+    "InputRequest",
+    "JsonArtifact",
+    "Mark",
+    "MarkdownArtifact",
+    "ModelConfig",
+    "NoticePart",
+    "Part",
+    "PartDelta",
+    "PartEnd",
+    "PartStart",
+    "ProviderError",
+    "RawPart",
+    "Rewind",
+    "Status",
+    "Suggestion",
+    "TableArtifact",
+    "TemplatePart",
+    "TextPart",
+    "ThinkingDelta",
+    "ThinkingPart",
+    "TodoItem",
+    "TodoUpdate",
+    "Tool",
+    "ToolCall",
+    "ToolCallPart",
+    "ToolDisplay",
+    "ToolProgress",
+    "ToolRejected",
+    "ToolResult",
+    "Turn",
+    "UnknownPart",
+    "Usage",
+    "VisibleError",
+    "cancel_stream",
+    "cancel_stream_sync",
+    "clear_messages",
+    "clear_messages_sync",
+    "clear_stream",
+    "clear_stream_sync",
+    "clear_todos",
+    "clear_todos_sync",
+    "get_greeting",
+    "get_greeting_sync",
+    "get_stream",
+    "get_stream_sync",
+    "mapper",
+    "message_stream",
+    "part",
+    "post",
+    "post_sync",
+    "prompts",
+    "register",
+    "set_greeting",
+    "set_greeting_sync",
+    "stream_to",
+    "stream_to_sync",
+    "tool",
+    "update_input",
+    "update_input_sync",
+    "update_todos",
+    "update_todos_sync",
+]
+__version__ = "0.1.0"
+
+_DOING = {
+    "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
+    "chatapp.posting": ("post", "update_input"),
+    "chatapp.runs.todos": ("clear_todos", "update_todos"),
+    "chatapp.speaking": ("message_stream",),
+    "chatapp.streams": ("cancel_stream", "clear_stream", "get_stream", "stream_to"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What uses models is fetched when it is asked for: `import chatapp` is safe before the apps are ready."""
+    for module, names in _DOING.items():
+        if name.removesuffix("_sync") in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

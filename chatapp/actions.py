@@ -1,0 +1,313 @@
+"""The verbs: what happens on send, stop, retry. Both doors, socket and HTTP, end here.
+
+An action checks by the policy, changes the rows in one transaction, and tells the runner and the readers. It raises
+Refused with a sentence when it does nothing. A thread that is somebody else's is a thread that does not exist.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.signals import user_logged_out
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from chatapp import registry, signals
+from chatapp.assistants import Assistant
+from chatapp.conf import settings
+from chatapp.errors import Refused
+from chatapp.models import Message, Run, Thread
+from chatapp.models.calls import in_database
+from chatapp.parts import TextPart
+from chatapp.policy import get_policy
+from chatapp.replying import store_reply
+from chatapp.runs import greetings, journal, queue, transcript
+from chatapp.runs.hub import Hub, get_hub
+from chatapp.runs.live import Job
+from chatapp.runs.runner import Runner, get_runner
+from chatapp.runs.titles import get_first_words
+from chatapp.scrubbing import scrub
+
+_RACES = 3
+"""How often a transaction is tried that lost a race for a unique row; the winner's row is there the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What became of a message."""
+
+    message_id: UUID
+    run_id: UUID | None
+    is_new: bool
+    """False: it was here already, by the same client_id and with the same text."""
+
+    greets_on: bool = False
+    """The thread was there and empty; a greeting may still be under way in it."""
+
+    dismissed_at: datetime | None = None
+    """When it made the greeting go away. None: it did not."""
+
+
+def not_found() -> Refused:
+    """The same for a thread that is missing and one that is somebody else's."""
+    return Refused("not_found", _("There is no such conversation."), status=404)
+
+
+def has_begun(user: Any, thread_id: UUID) -> bool | None:
+    """Whether this thread of the person has messages; None if it is not theirs to open. Nobody's yet: it has none.
+
+    Called in the database thread.
+    """
+    # Most pages that open a socket before there is a thread are new chats: they cost one question only.
+    if not Thread.objects.filter(pk=thread_id).exists():
+        return False
+    return True if get_policy().get_thread(user, thread_id) is not None else None
+
+
+ahas_begun = in_database(has_begun)
+"""See has_begun."""
+
+
+async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "") -> Posted:
+    """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
+
+    The same `client_id` again with the same text changes nothing and gives what the first one gave. Raises Refused: bad
+    text (422), an answer is under way or the client_id has another text (409), too many (429), no such thread (404),
+    the process is ending (503).
+    """
+    text = check_text(text)
+    hub, runner = await get_ready()
+
+    async def post() -> Posted:
+        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox)
+        if job is not None and message is not None:
+            runner.start(job)
+            await signals.message_created.asend_robust(type(job.assistant), message=message)
+            await hub.thread_changed(thread_id, str(user.pk))
+            if posted.greets_on:
+                await greetings.stop(hub, thread_id)
+            if posted.dismissed_at is not None:
+                await signals.greeting_dismissed.asend_robust(
+                    type(job.assistant), thread_id=thread_id, dismissed_at=posted.dismissed_at
+                )
+        elif message is not None:
+            await _tell_of_queued(user, message)
+        return posted
+
+    return await hub.see_through(post())
+
+
+async def _tell_of_queued(user: Any, message: Message) -> None:
+    """A question waits: everybody shows it, and the answer before it is stopped if the assistant wants that."""
+    hub = get_hub()
+    assistant = _get_assistant(message.thread)
+    await signals.message_created.asend_robust(type(assistant), message=message)
+    await hub.thread_changed(message.thread_id)
+    if assistant.get_while_running() == "stop":
+        await stop(user, message.thread_id)
+    # The answer may have ended in the meantime, and whoever ended it may have looked before the question was stored.
+    await queue.thread_freed.asend_robust(None, thread_id=message.thread_id)
+
+
+async def get_ready() -> tuple[Hub, Runner]:
+    """The hub and the runner of this process, ready for a new run. Raises Refused if the process is ending."""
+    hub, runner = get_hub(), get_runner()
+    await hub.open()
+    if runner.is_draining:
+        raise Refused(
+            "restarting", _("The server is restarting. Please send it again in a moment."), status=503, retry_after=2
+        )
+    return hub, runner
+
+
+def check_text(text: str) -> str:
+    """The text as it is stored. Raises Refused if it is empty or too long."""
+    text = scrub(text).strip()
+    if not text:
+        raise Refused("empty", _("Please write something first."))
+    if len(text) > settings.MAX_MESSAGE_CHARS:
+        raise Refused(
+            "too_long",
+            _("Your message has %(count)s characters; at most %(limit)s can be sent. Please shorten it.")
+            % {"count": len(text), "limit": settings.MAX_MESSAGE_CHARS},
+        )
+    return text
+
+
+@in_database
+def _store_post(
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+) -> tuple[Posted, Job | None, Message | None]:
+    for attempt in range(_RACES):
+        try:
+            with transaction.atomic():
+                return _try_store_post(user, thread_id, text, client_id, slug, mailbox)
+        except IntegrityError as error:
+            # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
+            if attempt == _RACES - 1:
+                raise not_found() from error
+    raise AssertionError("unreachable")
+
+
+def _try_store_post(
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+) -> tuple[Posted, Job | None, Message | None]:
+    policy = get_policy()
+    thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
+    was_there = thread is not None
+    if thread is None:
+        thread = _make_thread(user, thread_id, slug)
+    else:
+        known = Message.objects.filter(thread=thread, client_id=client_id).first()
+        if known is not None:
+            return _repeat(known, text), None, None
+    assistant = _get_assistant(thread)
+    if not policy.can_use(user, assistant):
+        raise not_found()
+    is_first = thread.head_id is None
+    question = Message(
+        thread=thread,
+        parent_id=thread.head_id,
+        role=Message.Role.USER,
+        parts=[TextPart(text=text).dump()],
+        text=text,
+        client_id=client_id,
+    )
+    if not is_first:
+        may_wait = assistant.get_while_running() in queue.MODES
+        if may_wait and (thread.queued_at is not None or is_answering(thread)):
+            question.parent_id = None
+            if not queue.put(thread, question):
+                raise Refused("queue_full", _("Too many messages are waiting to be sent."), status=429, retry_after=10)
+            return Posted(message_id=question.pk, run_id=None, is_new=True), None, question
+        _check_is_free(thread)
+    policy.check_post(user)
+    dismissed_at = greetings.dismiss(thread, assistant, user)
+    if is_first:
+        thread.title = thread.title or _get_first_title(text)
+    job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
+    posted = Posted(
+        message_id=question.pk,
+        run_id=job.run_id,
+        is_new=True,
+        greets_on=was_there and is_first,
+        dismissed_at=dismissed_at,
+    )
+    return posted, job, question
+
+
+def _get_first_title(text: str) -> str:
+    return "" if settings.TITLES == "off" else get_first_words(text)
+
+
+def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
+    if not getattr(user, "is_authenticated", False):
+        raise not_found()
+    assistant = registry.get(slug) if slug else registry.get_default()
+    if assistant is None:
+        raise Refused("no_assistant", _("There is no such assistant."), status=404)
+    return Thread(pk=thread_id, owner=user, assistant=assistant.slug, updated_at=Now())
+
+
+def _repeat(known: Message, text: str) -> Posted:
+    if known.text != text:
+        raise Refused(
+            "other_text", _("This message was sent before with another text. Please send it again."), status=409
+        )
+    run = Run.objects.filter(prompt=known).order_by("started_at").first()
+    return Posted(message_id=known.pk, run_id=run.pk if run else None, is_new=False)
+
+
+def _get_assistant(thread: Thread) -> Assistant:
+    assistant = registry.get(thread.assistant)
+    if assistant is None:
+        raise Refused("no_assistant", _("The assistant of this conversation is not available any more."), status=404)
+    return assistant
+
+
+def is_answering(thread: Thread) -> bool:
+    """Whether an answer is under way in this thread."""
+    if transcript.get_live_run(thread) is None:
+        return False
+    # A process that died must not keep the thread busy for longer than its lease.
+    journal.sweep(thread.pk)
+    return transcript.get_live_run(thread) is not None
+
+
+def _check_is_free(thread: Thread) -> None:
+    if is_answering(thread):
+        raise Refused("answering", _("Please wait for the answer to finish, or stop it first."), status=409)
+
+
+async def retry(user: Any, thread_id: UUID, message_id: UUID | None = None) -> None:
+    """Answer the last question again; the new answer is a sibling of the old one and takes its place on the page.
+
+    `message_id` is the answer to replace, by default the last message. Raises Refused: it is not the last answer, or
+    one is under way (409), too many (429), no such thread (404).
+    """
+    hub, runner = await get_ready()
+
+    async def ask_again() -> None:
+        runner.start(await _store_retry(user, thread_id, message_id, hub.mailbox))
+        await hub.thread_changed(thread_id, str(user.pk))
+
+    await hub.see_through(ask_again())
+
+
+@in_database
+def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, mailbox: str) -> Job:
+    policy = get_policy()
+    with transaction.atomic():
+        thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
+        if thread is None:
+            raise not_found()
+        assistant = _get_assistant(thread)
+        if not policy.can_use(user, assistant):
+            raise not_found()
+        _check_is_free(thread)
+        answer = thread.messages.select_related("parent", "run").filter(pk=thread.head_id or thread.pk).first()
+        if answer is None or answer.parent is None or not hasattr(answer, "run") or answer.run.prompt_id is None:
+            raise Refused("nothing_to_retry", _("There is no answer to try again."), status=409)
+        if message_id is not None and message_id != answer.pk:
+            raise Refused("not_the_last", _("Only the last answer can be tried again."), status=409)
+        policy.check_post(user)
+        return store_reply(thread, answer.parent, assistant, user, mailbox, is_new=False)
+
+
+async def stop(user: Any, thread_id: UUID) -> bool:
+    """Stop the answer that is under way in this thread, wherever it runs; whether there was one.
+
+    The state is stored before anybody is told, so a stop holds even if the process that answers never hears of it.
+    Raises Refused: no such thread (404).
+    """
+    hub = get_hub()
+    await hub.open()
+    run = await _store_stop(user, thread_id)
+    if run is not None:
+        await hub.stop(run)
+    return run is not None
+
+
+@in_database
+def _store_stop(user: Any, thread_id: UUID) -> Run | None:
+    thread = get_policy().get_thread(user, thread_id)
+    if thread is None:
+        raise not_found()
+    run = transcript.get_live_run(thread)
+    if run is not None:
+        journal.request_stop(run.pk)
+    return run
+
+
+async def _end_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """Close the sockets of a session that has ended."""
+    if user is not None:
+        session = getattr(request, "session", None)
+        await get_hub().session_ended(str(user.pk), getattr(session, "session_key", None) or "-")
+
+
+def connect_receivers() -> None:
+    """Hear of sign-outs."""
+    user_logged_out.connect(_end_session, dispatch_uid="chatapp.actions")

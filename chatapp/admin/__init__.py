@@ -1,0 +1,6 @@
+"""What staff see: threads, messages and runs, to read and not to change."""
+
+from chatapp.admin.runs import RunAdmin
+from chatapp.admin.threads import MessageAdmin, ThreadAdmin
+
+__all__ = ["MessageAdmin", "RunAdmin", "ThreadAdmin"]

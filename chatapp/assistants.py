@@ -1,0 +1,242 @@
+"""The declared class that answers."""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+from chatapp import greetings, handlers, prompts
+from chatapp.conf import WhileRunning, settings
+from chatapp.greetings import Greeting
+from chatapp.icons import check_icon
+from chatapp.parts import Part
+from chatapp.tools import Tool
+from chatapp.turn import Turn
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A card on the page of a new chat; a click sends its text."""
+
+    text: str
+    """What is sent."""
+
+    title: str = ""
+    """Heading of the card. Empty: the text alone."""
+
+    icon: str = "spark"
+    """Name of an icon of the template tag `icon`."""
+
+
+class Assistant:
+    """Answers questions. Subclass it, set attributes, and decorate it with `@chatapp.register`.
+
+    There is one instance of each class, shared by all people and frozen: what belongs to one person is on `turn`. Each
+    attribute that may depend on the person has a `get_` twin to override.
+    """
+
+    slug: ClassVar[str] = ""
+    """Name in addresses and rows. Empty: from the class name, `OrderDesk` becomes `order-desk`."""
+
+    title: ClassVar[str] = ""
+    """Name that people see. Empty: from the class name."""
+
+    description: ClassVar[str] = ""
+    """One sentence under the greeting."""
+
+    icon: ClassVar[str | Literal[False]] = "spark"
+    """Name of the icon beside its messages (see chatapp.icons); False: none."""
+
+    greeting: ClassVar[str | Part | Greeting | Callable[..., Any] | None] = "How can I help?"
+    """What a new chat shows: Markdown (one line of it is a heading), a SafeString, a part, a Greeting, or a method that
+    gives or yields these. Never a message and never sent to the model. Empty: none."""
+
+    startup_messages: ClassVar[Sequence[str | Part]] = ()
+    """Messages with which each new chat begins, in place of a greeting. The model never gets them."""
+
+    suggestions: ClassVar[Sequence[str | tuple[str, str] | Suggestion]] = ()
+    """Cards of a new chat: a text, a (title, text) pair, or a Suggestion."""
+
+    prompts: ClassVar[Sequence[str | tuple[str, str] | Suggestion]] = ()
+    """Texts that a menu beside the message box puts into it, in the forms of `suggestions`. None: no menu."""
+
+    instructions: ClassVar[str] = ""
+    """What the model is told before the conversation. Treat it as public."""
+
+    model_suggestions: ClassVar[bool] = False
+    """Whether the model is asked to offer next steps in its answers: adds prompts.SUGGESTIONS to the instructions."""
+
+    placeholder: ClassVar[str] = ""
+    """Hint in the empty message box. Empty: "Message <title>…"."""
+
+    while_running: ClassVar[WhileRunning | Literal[""]] = ""
+    """What becomes of a message that is sent during an answer. Empty: CHATAPP["WHILE_RUNNING"], which is "block".
+
+    block: it is refused, and stays in the box. disable: so it is, and the box takes no text meanwhile. stop: the answer
+    is stopped, and the message is sent. queue: it waits, where the person can take it back, and is sent after the
+    answer, however that ends; so does each that follows, in order.
+    """
+
+    stall_seconds: ClassVar[float | None] = None
+    """Seconds of silence after which an answer is ended as failed. None: CHATAPP["STALL_SECONDS"]."""
+
+    tools: ClassVar[Sequence[Tool]] = ()
+    """Functions that the model may call, each declared with `@chatapp.tool`."""
+
+    provider: ClassVar[str] = "default"
+    """Alias in CHATAPP["PROVIDERS"]."""
+
+    model: ClassVar[str] = ""
+    """Model to ask. Empty: the provider's own."""
+
+    options: ClassVar[Mapping[str, Any]] = {}
+    """Sampling options for the provider, such as {"temperature": 0.2}."""
+
+    _names: tuple[str, ...]
+    _frozen = False
+
+    def __init__(self) -> None:
+        cls = type(self)
+        words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+", cls.__name__)
+        self.slug = cls.slug or "-".join(words).lower()  # type: ignore[misc]  # resolved once, then frozen
+        self.title = cls.title or " ".join(words)  # type: ignore[misc]
+        self.placeholder = cls.placeholder or f"Message {self.title}…"  # type: ignore[misc]
+        where = f"{cls.__module__}.{cls.__qualname__}"
+        if not _SLUG.match(self.slug):
+            raise ValueError(
+                f"Assistant slug {self.slug!r} is not usable; use lowercase letters, digits and hyphens ({where}.slug)"
+            )
+        if cls.while_running not in ("", *get_args(WhileRunning)):
+            known = ", ".join(get_args(WhileRunning))
+            raise ValueError(f"while_running {cls.while_running!r} is not known; known are {known} ({where})")
+        if cls.stall_seconds is not None and not cls.stall_seconds > 0:
+            raise ValueError(f"stall_seconds must be more than 0, or None, not {cls.stall_seconds!r} ({where})")
+        if cls.icon:
+            check_icon(cls.icon, f" ({where}.icon)")
+        _name_tools(self.tools, where)
+        self._names = handlers.check_arguments(self.respond, where)
+        greetings.as_greeting(self.greeting, f"{where}.greeting")
+        greetings.check_startup(self.startup_messages, f"{where}.startup_messages")
+        self._frozen = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._frozen:
+            raise AttributeError(
+                f"{type(self).__qualname__}.{name} cannot be set: one instance answers everybody, so this would leak "
+                "between people. Keep it in a local variable, or on the thread."
+            )
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__qualname__} {self.slug!r}>"
+
+    def get_while_running(self) -> WhileRunning:
+        """What becomes of a message that is sent during an answer: its own rule, or the site's."""
+        return self.while_running or settings.WHILE_RUNNING
+
+    def get_greeting(self, user: Any) -> Any:
+        """What a new chat of this person shows; see `greeting`."""
+        return self.greeting
+
+    def load_greeting(self, user: Any) -> Greeting | None:
+        """What get_greeting gives, as a Greeting; None for none, and where startup messages stand in its place."""
+        if self.startup_messages:
+            return None
+        return greetings.as_greeting(self.get_greeting(user), f"{type(self).__qualname__}.get_greeting()")
+
+    def get_suggestions(self, user: Any) -> Sequence[str | tuple[str, str] | Suggestion]:
+        """The cards of a new chat of this person."""
+        return self.suggestions
+
+    def get_prompts(self, user: Any) -> Sequence[str | tuple[str, str] | Suggestion]:
+        """The menu beside the message box of this person."""
+        return self.prompts
+
+    def get_instructions(self, turn: Turn) -> str:
+        """What the model is told before this conversation. May be a coroutine function."""
+        return self.instructions
+
+    async def load_instructions(self, turn: Turn) -> str:
+        """What get_instructions gives, whatever its colour, and what `model_suggestions` adds.
+
+        Without a detour through a thread if nobody overrode it.
+        """
+        if type(self).get_instructions is Assistant.get_instructions:
+            instructions = self.instructions
+        else:
+            instructions = str(await handlers.call(self.get_instructions, turn))
+        return "\n\n".join(filter(None, (instructions, prompts.SUGGESTIONS if self.model_suggestions else "")))
+
+    def get_tools(self, turn: Turn) -> Sequence[Tool]:
+        """What the model may call in this conversation. May be a coroutine function."""
+        return self.tools
+
+    async def load_tools(self, turn: Turn) -> dict[str, Tool]:
+        """What get_tools gives, whatever its colour, by name. Raises as a declaration with such tools would."""
+        given = self.tools
+        if type(self).get_tools is not Assistant.get_tools:
+            given = await handlers.call(self.get_tools, turn)
+        return _name_tools(given, type(self).__qualname__)
+
+    def list_suggestions(self, user: Any) -> list[Suggestion]:
+        """What get_suggestions gives, each as a Suggestion."""
+        return [_as_suggestion(item) for item in self.get_suggestions(user)]
+
+    def list_prompts(self, user: Any) -> list[Suggestion]:
+        """What get_prompts gives, each as a Suggestion."""
+        return [_as_suggestion(item) for item in self.get_prompts(user)]
+
+    def respond(self, turn: Turn) -> Any:
+        """Answer: give, yield or return strings, parts and events. Any shape of function will do.
+
+        Without an override, the model answers.
+        """
+        return turn.stream()
+
+    def check(self) -> list[str]:
+        """What is wrong with the declaration, one sentence each; the system check chatapp.E005 shows them."""
+        declared: Mapping[str, Sequence[object]] = {"suggestion": self.suggestions, "prompt": self.prompts}
+        return [
+            f"{name} {item!r} is neither a text, a (title, text) pair nor a chatapp.Suggestion"
+            for name, items in declared.items()
+            for item in items
+            if not (isinstance(item, str | Suggestion) or (isinstance(item, tuple) and len(item) == 2))
+        ]
+
+    def answer(self, turn: Turn) -> Any:
+        """What `respond` says to this turn, as an async generator; see handlers.iterate."""
+        if type(self).respond is Assistant.respond:
+            return turn.stream()  # Nobody overrode it: the same without a detour through a thread.
+        return handlers.iterate(self.respond, handlers.get_values(self._names, turn))
+
+    async def greet(self, turn: Turn) -> AsyncGenerator[Any, None]:
+        """What a greeting that is made says to this turn, which has no messages; see greetings.say."""
+        # get_greeting may use the ORM, as it does for a page.
+        greeting = await handlers.call(self.load_greeting, turn.user)
+        if greeting is not None:
+            async with aclosing(greetings.say(greeting, turn)) as said:
+                async for item in said:
+                    yield item
+
+
+def _name_tools(tools: Sequence[Tool], where: str) -> dict[str, Tool]:
+    named: dict[str, Tool] = {}
+    for item in tools:
+        if not isinstance(item, Tool):
+            raise TypeError(f"{where}.tools has {item!r}, which is no tool; declare it with @chatapp.tool")
+        if item.name in named:
+            raise ValueError(f"{where}.tools has two tools of the name {item.name!r}; give one of them another name")
+        named[item.name] = item
+    return named
+
+
+def _as_suggestion(item: str | tuple[str, str] | Suggestion) -> Suggestion:
+    if isinstance(item, Suggestion):
+        return item
+    if isinstance(item, str):
+        return Suggestion(item)
+    title, text = item
+    return Suggestion(text, title=title)

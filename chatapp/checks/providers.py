@@ -1,0 +1,30 @@
+"""What is wrong with the configured providers, for the checks that ask."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from chatapp import registry
+from chatapp.conf import settings
+from chatapp.providers.base import get_provider
+
+
+def find_provider_problems() -> dict[str, str]:
+    """Sentences by alias for the providers that cannot be made, of those that are configured or that assistants name.
+
+    Empty when CHATAPP itself is invalid: that is another check's message.
+    """
+    problems: dict[str, str] = {}
+    try:
+        configured = set(settings.PROVIDERS)
+    except ImproperlyConfigured:
+        return problems
+    for alias in sorted(configured | {assistant.provider for assistant in registry.get_all()}):
+        try:
+            get_provider(alias)
+        except Exception as error:  # whatever the class of a provider raises about its options
+            problems[alias] = str(error)
+    return problems
+
+
+def is_missing_key(problem: str) -> bool:
+    """Whether a provider only lacks its key."""
+    return "no key:" in problem

@@ -1,0 +1,192 @@
+"""`settings.CHATAPP`, typed.
+
+    from chatapp.conf import settings
+    settings.FLUSH_SECONDS
+
+One dict in the site's settings becomes one frozen pydantic model, read on first use and again after
+`override_settings`. What is wrong in it is an ImproperlyConfigured that names the nearest known key; the system check
+`chatapp.E001` says the same without a crash.
+"""
+
+import difflib
+from typing import Any, Literal
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+WhileRunning = Literal["block", "disable", "stop", "queue"]
+"""See Assistant.while_running."""
+
+
+class ProviderSettings(BaseModel):
+    """One entry of `PROVIDERS`, in the shape of Django's CACHES."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    BACKEND: str
+    """Dotted path of a `chatapp.providers.base.Provider`."""
+
+    OPTIONS: dict[str, Any] = {}
+    """Keyword arguments of that class."""
+
+
+class Settings(BaseModel):
+    """Everything a site can set. Units are in the names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    PROVIDERS: dict[str, ProviderSettings] = {}
+    """Who produces tokens, by alias. "default" answers for assistants that name none; without it the guide speaks."""
+
+    POLICY: str = "chatapp.policy.Policy"
+    """Dotted path of the class that decides who may do what."""
+
+    SITE_NAME: str = "chatapp"
+    """Name above the thread list and in page titles."""
+
+    DEFAULT_ASSISTANT: str = ""
+    """Slug of the assistant that answers a new chat. Empty: the one that was registered first."""
+
+    ERRORS: Literal["auto", "actual", "sanitize"] = "auto"
+    """What a person sees of an unexpected error: its text (actual), a sentence (sanitize), or by DEBUG (auto)."""
+
+    TITLES: Literal["model", "words", "off"] = "model"
+    """Who names a thread: the model after the first answer, its first words only, or nobody."""
+
+    WHILE_RUNNING: WhileRunning = "block"
+    """What becomes of a message that is sent during an answer: refused (block, disable), or sent next (stop, queue)."""
+
+    LIMITS: bool = True
+    """Whether the rate limits below hold. Off for load tests."""
+
+    MAX_MESSAGE_CHARS: int = Field(16_000, ge=1, le=60_000)
+    """Longest message a person can send, in characters; the frame around it must stay below MAX_FRAME_BYTES."""
+
+    MAX_ANSWER_CHARS: int = Field(400_000, ge=1000)
+    """An answer that grows beyond this is ended with a notice."""
+
+    MAX_FRAME_BYTES: int = Field(64 * 1024, ge=1024)
+    """Longest frame a browser may send. Far below Daphne's own 1 MiB."""
+
+    MAX_UNACKNOWLEDGED_BYTES: int = Field(256 * 1024, ge=16 * 1024)
+    """What may be under way to a page that has not acknowledged it, so that no server buffers without limit."""
+
+    FRAMES_PER_MINUTE: int = Field(120, ge=1)
+    """Frames a socket may send in a minute, acknowledgements not counted."""
+
+    MESSAGES_PER_MINUTE: int = Field(10, ge=1)
+    """Messages a person may send in a minute, over all threads."""
+
+    RUNS_PER_PERSON: int = Field(3, ge=1)
+    """Answers that may be under way for one person at once."""
+
+    SOCKETS_PER_PERSON: int = Field(20, ge=1)
+    """Open sockets of one person in one process."""
+
+    FLUSH_SECONDS: float = Field(0.05, gt=0)
+    """Shortest time between two steps of a feed."""
+
+    CHECKPOINT_SECONDS: float = Field(0.8, gt=0)
+    """How often a running answer is written to the database, and its lease renewed; with the write itself below 1 s."""
+
+    LEASE_SECONDS: float = Field(15.0, gt=0)
+    """A run without a heartbeat for this long is `interrupted`."""
+
+    DRAIN_SECONDS: float = Field(20.0, ge=0)
+    """How long running answers may go on after SIGTERM."""
+
+    WATCH_SECONDS: float = Field(5.0, gt=0)
+    """How often a process asks the database whether a hint about an open thread got lost."""
+
+    SESSION_CHECK_SECONDS: float = Field(60.0, gt=0)
+    """How often an open socket asks whether its person is still signed in."""
+
+    FIRST_BYTE_SECONDS: float = Field(60.0, gt=0)
+    """How long a provider may take until its first token."""
+
+    IDLE_SECONDS: float = Field(60.0, gt=0)
+    """How long a provider may pause between two tokens."""
+
+    TOTAL_SECONDS: float = Field(600.0, gt=0)
+    """How long one answer may take."""
+
+    STALL_SECONDS: float = Field(120.0, gt=0)
+    """How long an assistant may be silent in the middle of an answer; while it waits for the person nothing counts."""
+
+    MAX_TOOL_ROUNDS: int = Field(8, ge=1, le=100)
+    """How often in one answer a model may ask for tools; after that the answer ends with a note."""
+
+    MAX_TOOL_RESULT_CHARS: int = Field(20_000, ge=200)
+    """How much of the result of a tool the model gets; the rest is cut off, with a note."""
+
+    TOOL_SECONDS: float = Field(60.0, gt=0)
+    """How long a tool may take that says nothing else."""
+
+    APPROVAL_SECONDS: float = Field(900.0, gt=0)
+    """How long a person may take to allow a tool; after that it is as if they had denied it."""
+
+    TOOL_DISPLAY: Literal["none", "basic", "rich"] = "rich"
+    """What is shown of tools: nothing, their calls and results as code, or the displays that they bring."""
+
+    SHOW_THINKING_AFTER_SECONDS: float = Field(0.0, le=60, allow_inf_nan=False)
+    """Thinking is shown once it has lasted so long, 0 at once. Below 0: never, and none of it is sent to the page."""
+
+    IMAGE_HOSTS: tuple[str, ...] = ()
+    """Hosts whose images may be shown. An image from elsewhere is a link with the host in its place."""
+
+    PAGE_MESSAGES: int = Field(50, ge=2)
+    """Messages on a freshly opened page; earlier ones load on demand."""
+
+    PAGE_THREADS: int = Field(100, ge=1)
+    """Threads in the sidebar of a freshly opened page."""
+
+    @field_validator("SHOW_THINKING_AFTER_SECONDS", mode="before")
+    @classmethod
+    def _refuse_bool(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise PydanticCustomError("seconds", "Input should be seconds: 0 at once, up to 60 later, below 0 never")
+        return value
+
+
+def read_settings(values: Any) -> Settings:
+    """Validate a CHATAPP dict. Raises ImproperlyConfigured with one line for each thing that is wrong."""
+    if not isinstance(values, dict):
+        raise ImproperlyConfigured(f"CHATAPP must be a dict, not {type(values).__name__}")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ImproperlyConfigured("\n".join(_explain(detail) for detail in error.errors())) from error
+
+
+def _explain(detail: Any) -> str:
+    where = "".join(f"[{step!r}]" for step in detail["loc"])
+    if detail["type"] != "extra_forbidden":
+        # The message only, never the value: a value may be a key.
+        return f"CHATAPP{where}: {detail['msg']}"
+    known = Settings if len(detail["loc"]) == 1 else ProviderSettings
+    near = difflib.get_close_matches(str(detail["loc"][-1]).upper(), known.model_fields, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known.model_fields))}"
+    return f"CHATAPP{where} is not known; {hint}"
+
+
+class _LazySettings:
+    """Reads CHATAPP on first use; forgets it when a test overrides it."""
+
+    _current: Settings | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._current is None:
+            self._current = read_settings(getattr(django_settings, "CHATAPP", {}))
+        return getattr(self._current, name)
+
+    def reload(self, *, setting: str, **kwargs: Any) -> None:
+        if setting == "CHATAPP":
+            self._current = None
+
+
+_lazy = _LazySettings()
+setting_changed.connect(_lazy.reload)
+settings: Settings = _lazy  # type: ignore[assignment]  # it answers every attribute that Settings has

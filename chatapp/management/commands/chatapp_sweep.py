@@ -1,0 +1,23 @@
+"""`manage.py chatapp_sweep`: end the runs whose process has died, delete threads that nobody ever began."""
+
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from chatapp.runs.greetings import purge
+from chatapp.runs.journal import sweep
+
+
+class Command(BaseCommand):
+    """Mark runs without a heartbeat as interrupted, as pages do when they look; and purge. This is for a timer."""
+
+    help = (
+        "Mark answers whose process has died as interrupted: text so far is kept, and people are offered Try again. "
+        "Delete threads that greeted somebody who never wrote, after a day."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do both once and say how many there were."""
+        self.stdout.write(f"{sweep()} interrupted")
+        if count := purge():
+            self.stdout.write(f"{count} purged")

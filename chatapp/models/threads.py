@@ -1,0 +1,180 @@
+"""Threads and messages: what was said. Content is read for years, so it knows nothing of runs, leases and bills."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from chatapp.parts import Part, load_parts
+
+
+class Thread(models.Model):
+    """A conversation of one owner with one assistant. No row exists before the first message or greeting.
+
+    Or what a site streams to one person outside of chats, under a name: then only code writes in it, and no door to
+    conversations leads there.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    """Chosen by the page before the row exists, so that the address is right from the first message on."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="chat_threads"
+    )
+    """The one person who may read and write it. Null: a visitor who is known by `guest_key` only."""
+
+    guest_key = models.CharField(max_length=64, blank=True, default="")
+    """Signed key of an anonymous visitor. Empty for threads with an owner."""
+
+    assistant = models.SlugField(max_length=64)
+    """Slug of the assistant that answers."""
+
+    title = models.CharField(max_length=200, blank=True, default="")
+    """First words of the first message, later a short title by the model."""
+
+    title_is_manual = models.BooleanField(default=False)
+    """The owner chose the title; no machine may change it any more."""
+
+    settings = models.JSONField(default=dict, blank=True)
+    """What the owner chose for this thread over the defaults: model, temperature, …"""
+
+    pinned = models.BooleanField(default=False)
+    """Listed above the others."""
+
+    archived_at = models.DateTimeField(null=True, blank=True)
+    """Not listed since then. Null: listed."""
+
+    temporary = models.BooleanField(default=False)
+    """Never listed, searched or reviewed, and purged first."""
+
+    head = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    """Last message of the branch that is shown and sent to the model."""
+
+    stream = models.CharField(max_length=100, blank=True, default="")
+    """Name of the stream outside chats that this is; see chatapp.streams. Empty: it is a conversation."""
+
+    todos = models.JSONField(default=list, blank=True)
+    """The plan above the composer; see chatapp.todos. Belongs to no message."""
+
+    queued_at = models.DateTimeField(null=True, blank=True)
+    """When the questions that wait for the end of an answer were last others. Null: none waits; see runs.queue."""
+
+    allowed_tools = models.JSONField(default=dict, blank=True)
+    """Tools that the owner allows here without being asked again: name of the tool to who said so, and when."""
+
+    greeting = models.JSONField(default=None, null=True, blank=True)
+    """Parts of the greeting; see chatapp.greetings. Null: none was shown yet. An empty list: it was taken away."""
+
+    greeting_dismissible = models.BooleanField(default=True)
+    """Whether the greeting goes away with the owner's first message."""
+
+    greeting_dismissed_at = models.DateTimeField(null=True, blank=True)
+    """When it went away. Null: it did not."""
+
+    greeting_version = models.PositiveIntegerField(default=0)
+    """Counts its changes: by its looks alone a page would not know one that was there before from the last one."""
+
+    metadata = models.JSONField(default=dict, blank=True)
+    """For the site's own use; chatapp never reads it."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    """When the first message was stored."""
+
+    updated_at = models.DateTimeField(db_index=True)
+    """When somebody last said something; the order of the thread list."""
+
+    class Meta:
+        verbose_name = _("thread")
+        verbose_name_plural = _("threads")
+        ordering: ClassVar = ["-updated_at"]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-updated_at"], name="chatapp_thread_owner_recent"),
+            models.Index(fields=["queued_at"], condition=Q(queued_at__isnull=False), name="chatapp_thread_queued"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.pk)
+
+    def get_absolute_url(self) -> str:
+        return reverse("chatapp:thread", args=[self.pk])
+
+    def get_latest_input(self) -> "Message | None":
+        """What its person said last; None before the first message."""
+        said = self.messages.filter(role=Message.Role.USER, visible=True, queued_at__isnull=True)
+        return said.order_by("-created_at").first()
+
+
+class Message(models.Model):
+    """What somebody said: a role, a parent, a list of parts.
+
+    Messages form a tree. Asking again or editing makes a sibling under the same parent; `Thread.head` names the leaf of
+    the branch that counts.
+    """
+
+    class Role(models.TextChoices):
+        USER = "user", _("user")
+        ASSISTANT = "assistant", _("assistant")
+        SYSTEM = "system", _("system")
+        TOOL = "tool", _("tool")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    """Also the public id: in the page, in links, in frames."""
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    """The thread it belongs to."""
+
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    """What it follows. Null: it opens the thread."""
+
+    role = models.CharField(max_length=16, choices=Role.choices)
+    """Who speaks."""
+
+    parts = models.JSONField(default=list)
+    """The content, each part as JSON with its `kind`; see chatapp.parts."""
+
+    text = models.TextField(blank=True, default="")
+    """What was said as plain text, for search. Written when the message is complete."""
+
+    client_id = models.UUIDField(null=True, blank=True)
+    """Chosen by the sender, once for each message, so that a frame sent three times is one message."""
+
+    author_label = models.CharField(max_length=100, blank=True, default="")
+    """Name to show in place of the owner's or the assistant's."""
+
+    icon = models.CharField(max_length=32, blank=True, default="")
+    """Name of its icon in place of the assistant's; icons.NO_ICON: none at all. Empty: the assistant's."""
+
+    for_model = models.BooleanField(default=True)
+    """Whether the model gets it."""
+
+    visible = models.BooleanField(default=True)
+    """Whether people see it."""
+
+    queued_at = models.DateTimeField(null=True, blank=True)
+    """When it was put in the queue behind the answer that is being said. Null: it has its place in the thread.
+
+    With a `client_id` it is a question that waits to be sent (see runs.queue), without one what code says.
+    """
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    """When it was stored."""
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["thread", "client_id"], name="chatapp_message_client_id_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["thread", "created_at"], name="chatapp_message_thread_order")]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pk}"
+
+    def load_parts(self) -> list[Part]:
+        """The content as parts; kinds that nobody registered come as UnknownPart."""
+        return load_parts(self.parts)

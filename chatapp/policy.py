@@ -1,0 +1,98 @@
+"""Who may see, do and use what. The only way to a thread: code elsewhere has no other query for one.
+
+A site changes a decision by naming a subclass in CHATAPP["POLICY"].
+"""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from chatapp.conf import settings
+from chatapp.errors import Refused
+from chatapp.models import LIVE_STATES, Message, Run, Thread
+
+
+class Policy:
+    """Decisions, each a method to override. Called in the database thread; may use the ORM."""
+
+    def get_threads(self, user: Any) -> QuerySet[Thread]:
+        """The threads this person may read and write: their own. Nobody else's exist for them."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return Thread.objects.none()
+        return Thread.objects.filter(owner_id=user.pk, stream="")
+
+    def get_streams(self, user: Any, guest_key: str = "") -> QuerySet[Thread]:
+        """What the site streams outside of chats to this person, or to the visitor with this key."""
+        streams = Thread.objects.exclude(stream="")
+        if getattr(user, "is_authenticated", False):
+            return streams.filter(owner_id=user.pk) if user.is_active else streams.none()
+        return streams.filter(owner=None, guest_key=guest_key) if guest_key else streams.none()
+
+    def can_follow_streams(self, user: Any) -> bool:
+        """Whether this person, or a visitor who is not signed in, may have streams outside of chats.
+
+        Only the site's own code puts anything into them, so by default everybody may.
+        """
+        return bool(user.is_active) if getattr(user, "is_authenticated", False) else True
+
+    def get_thread(self, user: Any, thread_id: UUID, *related: str) -> Thread | None:
+        """This thread, with what is `related` to it (as in select_related) in the same query.
+
+        None: it is missing and it is somebody else's look the same.
+        """
+        threads = self.get_threads(user)
+        if related:
+            threads = threads.select_related(*related)
+        return threads.filter(pk=thread_id).first()
+
+    def get_message(self, user: Any, message_id: UUID) -> Message | None:
+        """This message, if it is in a thread or stream that this person may read and if people see it; else None."""
+        mine = Q(thread__in=self.get_threads(user)) | Q(thread__in=self.get_streams(user))
+        return Message.objects.filter(mine, pk=message_id, visible=True).first()
+
+    def can_use(self, user: Any, assistant: Any) -> bool:
+        """Whether this person may talk to this assistant."""
+        return bool(getattr(user, "is_authenticated", False) and user.is_active)
+
+    def check_post(self, user: Any) -> None:
+        """Let the person send one more message, or not. Called inside the transaction that stores it.
+
+        Raises Refused with a sentence and the seconds to wait.
+        """
+        self._check_pace(user, Run.Kind.REPLY)
+
+    def check_greeting(self, user: Any) -> None:
+        """Let one more greeting be made for the person, or not; as check_post, and counted by itself."""
+        self._check_pace(user, Run.Kind.GREETING)
+
+    def _check_pace(self, user: Any, kind: str) -> None:
+        if not settings.LIMITS:
+            return
+        # Taken first, so that parallel sends of one person are counted one after the other.
+        get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
+        mine = Run.objects.filter(kind=kind, thread__owner_id=user.pk, thread__stream="")
+        if mine.filter(state__in=LIVE_STATES).count() >= settings.RUNS_PER_PERSON:
+            raise Refused(
+                "too_many_runs",
+                _("Several answers are under way. Please wait until one of them has finished."),
+                status=429,
+                retry_after=10,
+            )
+        if mine.filter(started_at__gt=Now() - timedelta(minutes=1)).count() >= settings.MESSAGES_PER_MINUTE:
+            raise Refused("too_fast", _("You are sending very fast. Please wait a minute."), status=429, retry_after=60)
+
+    def may_see_causes(self, user: Any) -> bool:
+        """Whether this person sees what really went wrong, in place of a sentence."""
+        return False
+
+
+def get_policy() -> Policy:
+    """The site's policy."""
+    policy: Policy = import_string(settings.POLICY)()
+    return policy

@@ -1,0 +1,210 @@
+"""Messages, their parts and the pieces of the page around them as HTML: one template for each kind of part.
+
+All of it is drawn as it is stored. A message that is still being said is drawn by drawing.py, with the same templates.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from chatapp.activity import ToolCallPart
+from chatapp.inputs import InputUpdate
+from chatapp.parts import HtmlPart, Part, RawPart, TemplatePart, TextPart, ThinkingPart
+
+from . import fragments
+from .activity import view_tool
+from .markdown import render, sanitize
+from .thoughts import Topics, render_thinking, shows_thinking
+
+logger = logging.getLogger("chatapp.rendering")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageView:
+    """A message as its template needs it, without the rows behind it."""
+
+    id: UUID
+    role: str
+    state: str
+    """streaming, waiting, complete, stopped, failed or interrupted."""
+
+    label: str
+    """Accessible name: "You said", "Guide said"."""
+
+    icon: str = "spark"
+    """Name of its icon. Empty: it has none."""
+
+    initial: str = ""
+    """In place of the icon: the first letter of an author who is not the assistant."""
+
+    parts: Sequence[Part] = ()
+    source: str = ""
+    """What was said, for copying."""
+
+    client_id: UUID | None = None
+    run_id: UUID | None = None
+    model: str = ""
+    tokens: int | None = None
+    error_code: str = ""
+    error_reference: str = ""
+    error_message: str = ""
+    """Sentence for the person; empty when nothing went wrong."""
+
+    cause: str = ""
+    """What really went wrong, for those who may know; empty for everybody else."""
+
+    can_retry: bool = False
+    can_answer: bool = False
+    """Whether a question in it that is open gets its form: the run waits, and this is the person's own page."""
+
+    created_at: datetime | None = None
+
+    @property
+    def is_user(self) -> bool:
+        """Whether a person said it."""
+        return self.role == "user"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more may come."""
+        return self.state in ("streaming", "waiting")
+
+
+def render_part(
+    part: Part,
+    part_id: str,
+    *,
+    is_user: bool = False,
+    can_answer: bool = False,
+    settled: str = "",
+    live: str = "",
+) -> SafeString:
+    """One part by the template of its kind. `settled` and `live` are the safe HTML in it."""
+    context: dict[str, Any] = {
+        "part": part,
+        "part_id": part_id,
+        "is_user": is_user,
+        "can_answer": can_answer,
+        "settled": mark_safe(settled),  # noqa: S308  # sanitised last by markdown.py, or the site's own
+        "live": mark_safe(live),  # noqa: S308  # likewise
+    }
+    if isinstance(part, ToolCallPart):
+        context |= look_at_tool(part, part_id)
+        if context["shown"] is None:
+            return SafeString("")
+    try:
+        return render_to_string(part.template_name, context)
+    except Exception:
+        # The app that had it or its tags is gone, or it was forgotten: the rest of the message is shown all the same.
+        logger.exception("a part of kind %s cannot be drawn", part.kind)
+        return render_to_string(_UNKNOWN, context)
+
+
+_UNKNOWN = "chatapp/parts/unknown.html"
+
+
+def look_at_tool(part: ToolCallPart, part_id: str) -> dict[str, Any]:
+    """What the templates of a tool's row need beside the part: how it is shown, and the parts that stand in it."""
+    shown = view_tool(part)
+    inner = shown.parts if shown is not None else ()
+    return {"shown": shown, "inner": [_render_inner(each, f"{part_id}-{place}") for place, each in enumerate(inner)]}
+
+
+def _render_inner(part: Part, part_id: str) -> SafeString:
+    """A part in the row of a tool. Text there is no text of the message: nobody says it."""
+    if isinstance(part, TextPart):
+        return format_html('<div class="chat-prose" dir="auto">{}</div>', mark_safe(render(part.text)))  # noqa: S308  # sanitised
+    return render_whole(part, part_id)
+
+
+def render_whole(part: Part, part_id: str, *, is_user: bool = False, can_answer: bool = False) -> SafeString:
+    """A part that does not grow, or has stopped growing."""
+    if isinstance(part, ThinkingPart):
+        topics = Topics()
+        html = topics.feed(part.text) + topics.finish() if shows_thinking(part, part.seconds) else None
+        return render_thinking(part, part_id, html, topics.latest)
+    settled = ""
+    if isinstance(part, TextPart) and not is_user:
+        settled = render(part.text)
+    elif isinstance(part, RawPart):
+        settled = escape(part.text) if part.content_type == "text" else sanitize(part.text)
+    elif isinstance(part, HtmlPart):
+        settled = part.html if part.trusted else sanitize(part.html)
+    elif isinstance(part, TemplatePart):
+        try:
+            settled = render_to_string(part.template, dict(part.context))
+        except Exception:
+            # It is the site's own, and may fail in any way; one message must not take the page down.
+            logger.exception("the template %r of a part cannot be drawn", part.template)
+            return render_to_string(_UNKNOWN, {"part": part, "part_id": part_id})
+    return render_part(part, part_id, is_user=is_user, can_answer=can_answer, settled=settled)
+
+
+def render_stored_part(
+    message: UUID, index: int, part: Part, *, is_user: bool = False, can_answer: bool = False
+) -> SafeString:
+    """One part of a message as it is stored."""
+    return render_whole(part, fragments.part_id(message, index), is_user=is_user, can_answer=can_answer)
+
+
+def render_message(view: MessageView, *, with_parts: bool = True) -> SafeString:
+    """A whole message. Without parts it is the frame that a live message is drawn into."""
+    parts = view.parts if with_parts else ()
+    html = [
+        render_stored_part(view.id, index, part, is_user=view.is_user, can_answer=view.can_answer)
+        for index, part in enumerate(parts)
+    ]
+    return render_to_string("chatapp/_message.html", {"message": view, "part_html": html})
+
+
+def render_foot(view: MessageView) -> SafeString:
+    """What stands under a message: its state, an error, actions."""
+    return render_to_string("chatapp/_foot.html", {"message": view})
+
+
+def render_mark(icon: str, initial: str = "") -> SafeString:
+    """What stands beside a message: an icon, a letter, or nothing."""
+    return render_to_string("chatapp/_mark.html", {"icon_name": icon, "initial": initial})
+
+
+def render_transcript(views: Iterable[MessageView]) -> SafeString:
+    """Messages one after the other, as in the page."""
+    return mark_safe("".join(render_message(view) for view in views))  # noqa: S308  # each is a rendered template
+
+
+def render_notice(text: str, *, level: str = "warning", refused: str = "") -> SafeString:
+    """A line for the person that goes away again. `refused` is the client_id of a message that was not taken."""
+    return render_to_string("chatapp/_notice.html", {"text": text, "level": level, "refused": refused})
+
+
+def render_input(update: InputUpdate) -> SafeString:
+    """A change of the message box, for the page's script."""
+    return render_to_string("chatapp/_input.html", {"update": update})
+
+
+def render_messages(views: Sequence[MessageView], *, thread_id: UUID, older_before: UUID | None = None) -> SafeString:
+    """What stands in the log: messages, and above them a way to the earlier ones, if there are any."""
+    context = {"messages": views, "thread": {"id": thread_id}, "older_before": older_before}
+    return render_to_string("chatapp/_messages.html", context)
+
+
+def render_action(*, is_live: bool, while_running: str = "block") -> SafeString:
+    """The button in the composer: Stop while something is being said, else Send; both where messages queue."""
+    return render_to_string("chatapp/_action.html", {"live_run": is_live, "while_running": while_running})
+
+
+def render_queue(waiting: Sequence[Any]) -> SafeString:
+    """The messages that wait to be sent; empty without any."""
+    return render_to_string("chatapp/_queue.html", {"queue": waiting}) if waiting else SafeString("")
+
+
+def render_threads(groups: Sequence[Any]) -> SafeString:
+    """The thread list; see runs.listing."""
+    return render_to_string("chatapp/_threads.html", {"groups": groups})

@@ -1,0 +1,21 @@
+"""What happened, for the site's own code. Sent robustly: a receiver that fails is logged and breaks nothing."""
+
+from django.dispatch import Signal
+
+message_created = Signal()
+"""A person's message was stored. Arguments: `message` (chatapp.models.Message). Sender: the Assistant's class."""
+
+run_started = Signal()
+"""An answer or a greeting began. Arguments: `run_id`, `thread_id` (UUIDs). Sender: the Assistant's class."""
+
+run_finished = Signal()
+"""An answer or a greeting ended, however it did. Arguments: `run_id`, `thread_id` (UUIDs), `state` (see models.Run).
+
+Sender: the Assistant's class.
+"""
+
+greeting_dismissed = Signal()
+"""A greeting went away with the first message, once for each. Arguments: `thread_id` (UUID), `dismissed_at` (datetime).
+
+Sender: the Assistant's class.
+"""

@@ -1,0 +1,949 @@
+/* What the page of a thread does beside htmx: the connection, the composer, following the end, copying, drawer, keys.
+
+   One ES module, no build step. Everything is found by id or by a data-chat-… attribute, and listens by delegation, so that
+   what a frame swaps in needs no set-up. Without this file every form still posts.
+
+   The way of a frame: htmx's extension receives it -> Connection keeps it for the next beat and swaps it, or has htmx swap
+   it -> afterFrame() mends focus and title -> the browser lays out, once -> Follower's ResizeObserver looks where the reader
+   is and moves to the end. Nothing on this way searches the document or asks for a layout that would not happen anyway. */
+
+const find = (id) => document.getElementById(id);
+const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+const jitter = (tries) => 500 + Math.random() * Math.min(29_500, 1000 * 2 ** Math.min(tries, 6)); // milliseconds
+const app = find("chat");
+const words = find("chat-words")?.dataset ?? {};
+const isCoarse = matchMedia("(pointer: coarse)");
+const isDark = matchMedia("(prefers-color-scheme: dark)");
+const isPhone = matchMedia("(max-width: 720px)");
+
+/* ------------------------------------------------------------------ states and announcements */
+
+let isLoaded = false; // from then on a change of state is news
+
+/** Says a sentence to screen readers. Tokens never come here. */
+function announce(sentence) {
+  const region = find("chat-status");
+  if (region && sentence) region.textContent = sentence;
+}
+
+/** <chat-state value="complete"> in the foot of a message puts its value on the message, which no swap could do without
+    replacing nodes that are settled. */
+class ChatState extends HTMLElement {
+  connectedCallback() {
+    const message = this.closest("[data-chat-message]");
+    const value = this.getAttribute("value");
+    if (!message || !value) return;
+    const isNews = isLoaded && message.dataset.chatRole !== "user";
+    if (isNews && value === "streaming") announce(words.answering);
+    else if (isNews && message.dataset.chatState !== value) announce(words[value]);
+    if (message.dataset.chatState !== value) message.dataset.chatState = value;
+  }
+}
+customElements.define("chat-state", ChatState);
+
+/* ------------------------------------------------------------------ copying and toasts */
+
+async function writeClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // No clipboard on plain http, or no permission: the old way, through a selection.
+    const before = document.activeElement;
+    const area = make("textarea", { className: "chat-unseen", value: text });
+    (app ?? document.body).append(area);
+    area.select();
+    const isDone = document.execCommand("copy");
+    area.remove();
+    before?.focus?.({ preventScroll: true });
+    return isDone;
+  }
+}
+
+/** Copies the code around the button, or the source of the message. */
+async function copyFrom(button) {
+  const block = button.closest(".chat-code");
+  const message = button.closest("[data-chat-message]");
+  const source = block ? block.querySelector("code") : message?.querySelector("template[data-chat-source]")?.content;
+  if (!source) return;
+  if (!(await writeClipboard(source.textContent))) return showToast(words.notCopied);
+  announce(words.copied);
+  button.classList.add("chat-copied");
+  setTimeout(() => button.classList.remove("chat-copied"), 2000);
+}
+
+/** Puts a copy button into each code block that has none. Its icon has no text: the text stays what was said. */
+function addCopyButtons(element) {
+  const template = find("chat-copy-button");
+  if (!template) return;
+  const blocks = element.matches(".chat-code") ? [element] : element.getElementsByClassName("chat-code");
+  for (const block of blocks) {
+    if (!block.querySelector(":scope > [data-chat-copy]")) block.append(template.content.cloneNode(true));
+  }
+}
+
+function showToast(text, level = "warning") {
+  const toast = find("chat-toast")?.content.firstElementChild.cloneNode(true);
+  if (!toast || !text) return;
+  toast.classList.add(`chat-toast-${level}`);
+  toast.querySelector("p").textContent = text;
+  find("chat-notice").append(toast);
+}
+
+function dismissLater(toast) {
+  setTimeout(() => (toast.matches(":hover, :focus-within") ? dismissLater(toast) : toast.remove()), 9000);
+}
+
+/* ------------------------------------------------------------------ following the end */
+
+/** Keeps the end of the thread in view until the reader moves up, and from when they are at the end again.
+
+    Decided from where the view is when something new has been laid out, not from scroll events alone, which may be late; and
+    a hand on the wheel counts before the first pixel has moved. */
+class Follower {
+  static NEAR = 8; // pixels from the end that count as the end
+  static BACK = 64; // ... while moving down, because the end runs ahead of whoever scrolls to it
+  static HAND = 250; // milliseconds for which a hand that moves up is believed
+
+  isOn = true;
+  #mark = 0; // where the view was when we last looked
+  #handUp = -Follower.HAND;
+
+  constructor({ scroller, thread, jump, focusElsewhere }) {
+    Object.assign(this, { scroller, thread, jump, focusElsewhere });
+    if (thread.querySelector('[data-chat-role="user"]')) this.toEnd();
+    else this.isOn = false; // a welcome, or a greeting, opens at its top
+
+    const quietly = { passive: true };
+    scroller.addEventListener("scroll", () => this.#look(), quietly);
+    scroller.addEventListener("wheel", (event) => event.ctrlKey || this.#feel(event.deltaY), quietly); // Ctrl: it zooms
+    let touchY = 0;
+    scroller.addEventListener("touchstart", (event) => (touchY = event.touches[0].clientY), quietly);
+    scroller.addEventListener("touchmove", (event) => {
+      const way = touchY - event.touches[0].clientY;
+      if (Math.abs(way) > 3) this.#feel(way); // a finger trembles
+    }, quietly);
+    const keys = { ArrowUp: -1, PageUp: -1, Home: -1, ArrowDown: 1, PageDown: 1, End: 1 };
+    scroller.addEventListener("keydown", (event) => this.#feel(keys[event.key] ?? 0));
+    jump.addEventListener("click", () => {
+      this.isOn = true;
+      scroller.scrollTo({ top: scroller.scrollHeight, behavior: "smooth" });
+    });
+    // Called after a layout, so it forces none: messages grew, or the composer took some of the room.
+    const observer = new ResizeObserver(() => this.#look() && this.toEnd());
+    observer.observe(thread);
+    observer.observe(scroller);
+  }
+
+  /** Decides whether to follow, and gives that back. */
+  #look() {
+    const top = this.scroller.scrollTop;
+    const rest = this.scroller.scrollHeight - this.scroller.clientHeight - top;
+    const near = top > this.#mark ? Follower.BACK : Follower.NEAR;
+    if (top < this.#mark - 1 && rest > Follower.NEAR) this.isOn = false;
+    else if (rest <= near && performance.now() - this.#handUp > Follower.HAND) this.isOn = true;
+    this.#mark = top;
+    this.#showJump(rest);
+    return this.isOn;
+  }
+
+  toEnd() {
+    this.isOn = true;
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#mark = this.scroller.scrollTop;
+    this.#showJump(0);
+  }
+
+  /** A hand moves the view, up if `direction` is below 0. */
+  #feel(direction) {
+    if (direction > 0) this.#handUp = -Follower.HAND;
+    if (direction >= 0 || this.scroller.scrollTop <= 0) return; // or there is nothing above to go to
+    this.#handUp = performance.now();
+    this.isOn = false;
+  }
+
+  #showJump(rest) {
+    const isHidden = this.isOn || rest <= Follower.BACK || !this.thread.firstElementChild;
+    if (this.jump.hidden === isHidden) return;
+    if (isHidden && document.activeElement === this.jump) this.focusElsewhere();
+    this.jump.hidden = isHidden;
+  }
+}
+
+/* ------------------------------------------------------------------ the connection */
+
+/** The one owner of connecting: htmx opens the socket, but when and whether to come back is decided here, with one timer.
+    Where websockets never open, the same frames come as server-sent events. */
+class Connection {
+  static NEVER = 2 ** 31 - 1; // milliseconds, the longest that setTimeout knows
+  static ACK_CHARS = 64 * 1024;
+  static BEAT = 100; // milliseconds between two paints of a stream: a paint costs more than what is painted
+  static INNER = /^(innerHTML|beforeend):(#(?:chat-cursor|m-[\w-]+-(?:done|live|text|status))(?: code)?)$/;
+
+  #socket = null;
+  #wrapper = null; // htmx's interface to it
+  #events = null; // the EventSource, where websockets do not get through
+  #triesLeft = 2; // sockets to try before events, while none has ever opened
+  #hasOpened = false;
+  #failures = 0; // in a row
+  #isOver = false; // refused for good
+  #isOurClose = false;
+  #timer = 0;
+  #received = 0; // characters over this socket since the last acknowledgement
+  #seen = 0; // number of the last step of the run that is followed
+  #ackTimer = 0;
+  #lastFrame = 0;
+  #lastSwap = -Connection.BEAT;
+  #held = []; // frames that wait for the next beat
+  #beatTimer = 0;
+  #lastSync = 0;
+  #hiddenSince = 0;
+
+  /** `afterFrame`: after each swap. `onBlock`: with each node that came to stay in a message. `onUp`, `onOver`: when it has
+      opened, when it was refused for good. */
+  constructor({ stage, thread, cursor, banner, hooks }) {
+    Object.assign(this, { stage, thread, cursor, banner, hooks });
+    if (!window.htmx) return;
+    this.#takeOver();
+
+    stage.addEventListener("htmx:wsOpen", (event) => {
+      this.#wrapper = event.detail.socketWrapper;
+      // What was sent in vain is sent again by onUp, with the same client_id; htmx's own copy would be a second one.
+      this.#wrapper.queue.length = 0;
+      this.#release();
+      this.#received = 0;
+      this.#hasOpened = true;
+      this.#resume();
+      this.#onUp();
+    });
+    stage.addEventListener("htmx:wsClose", (event) => {
+      this.#isOurClose = false;
+      this.#wrapper = event.detail.socketWrapper;
+      const closed = event.detail.event;
+      if (closed.target === this.#socket) this.#onDown(closed.code); // else an older one, and another is under way
+    });
+    stage.addEventListener("htmx:wsBeforeMessage", (event) => {
+      event.preventDefault();
+      this.#count(event.detail.message);
+      this.#take(event.detail.message);
+    });
+    // A frame for an element that is not here: this page has missed something, so it asks for everything.
+    document.addEventListener("htmx:oobErrorNoTarget", () => {
+      if (performance.now() - this.#lastSync < 5000) return;
+      this.#lastSync = performance.now();
+      this.#resume({}, null);
+    });
+
+    addEventListener("online", () => this.#probe());
+    addEventListener("offline", () => this.isOpen || this.#sayLost());
+    addEventListener("pageshow", (event) => event.persisted && this.#probe());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#hiddenSince = performance.now();
+      else if (!this.isOpen || performance.now() - this.#hiddenSince > 60_000) this.#probe();
+    });
+    banner.addEventListener("click", (event) => {
+      if (!event.target.closest("button")) return;
+      this.#isOver = false;
+      this.#connect();
+    });
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Whether frames come as events, so that what is said has to be posted. */
+  get isOneWay() {
+    return this.#events !== null;
+  }
+
+  /** Sends a frame over the socket; false if there is none that is open. */
+  send(frame) {
+    if (!this.isOpen || !this.#wrapper) return false;
+    this.#wrapper.sendImmediately(JSON.stringify(frame));
+    return true;
+  }
+
+  /** Gives up a socket that looks open and is deaf. */
+  renew() {
+    if (this.isOpen) this.#wrapper.reconnect(); // htmx closes it and opens another
+    else this.#connect();
+  }
+
+  /** Swaps in a frame. */
+  apply(text) {
+    this.#lastFrame = performance.now();
+    if (!this.#applyInner(text)) window.htmx.swap(this.stage, text, { swapStyle: "none", swapDelay: 0, settleDelay: 0 });
+    if (text.includes("data-chat-module")) loadModules();
+    this.hooks.afterFrame();
+  }
+
+  /** Does what htmx would do, in a quarter of the time, for a frame that only goes on with the text of a message: nothing
+      there is htmx's business (see hx-disable in the parts). False for any other frame, which is left as it is. */
+  #applyInner(text) {
+    if (document.activeElement?.closest(".chat-parts")) return false; // htmx tells what happens to the focus
+    const template = make("template", { innerHTML: text });
+    const swaps = [];
+    for (const element of template.content.children) {
+      const [, verb, selector] = Connection.INNER.exec(element.getAttribute("hx-swap-oob")) ?? [];
+      const target = verb && document.querySelector(selector);
+      if (!target) return false;
+      swaps.push({ verb, target, nodes: [...element.childNodes] });
+    }
+    for (const { verb, target, nodes } of swaps) {
+      if (verb === "innerHTML") target.replaceChildren(...nodes);
+      else target.append(...nodes);
+      if (target.className === "chat-done") for (const node of nodes) this.hooks.onBlock(node);
+    }
+    return true;
+  }
+
+  /** Swaps a frame now if it is the first one for a while, or when nobody looks; else with the next beat. */
+  #take(text) {
+    this.#held.push(text);
+    const wait = this.#lastSwap + Connection.BEAT - performance.now();
+    if (document.hidden || wait <= 0) this.#release();
+    else this.#beatTimer ||= setTimeout(() => this.#release(), wait);
+  }
+
+  #release() {
+    clearTimeout(this.#beatTimer);
+    this.#beatTimer = 0;
+    this.#lastSwap = performance.now();
+    for (const text of this.#held.splice(0)) this.apply(text);
+  }
+
+  /** Lets htmx open our socket and never reopen it. Other sockets of the page keep htmx's ways. */
+  #takeOver() {
+    const { htmx } = window;
+    const open = htmx.createWebSocket ?? ((url) => new WebSocket(url));
+    htmx.createWebSocket = (url) => {
+      const socket = open(url);
+      if (!url.endsWith(app.dataset.chatSocket)) return socket;
+      socket.addEventListener("close", () => (this.#isOurClose = true)); // heard before htmx asks for the delay
+      return (this.#socket = socket);
+    };
+    const theirs = htmx.config.wsReconnectDelay;
+    htmx.config.wsReconnectDelay = (tries) => {
+      if (this.#isOurClose) return Connection.NEVER;
+      return typeof theirs === "function" ? theirs(tries) : jitter(tries);
+    };
+  }
+
+  #getCursors() {
+    const cursors = {};
+    for (const pair of this.cursor.textContent.trim().split(/\s+/)) {
+      const at = pair.lastIndexOf(":");
+      if (at > 0) cursors[pair.slice(0, at)] = Number(pair.slice(at + 1));
+    }
+    return cursors;
+  }
+
+  #getLast() {
+    return [...this.thread.getElementsByTagName("article")].at(-1)?.dataset.chatMessage;
+  }
+
+  #resume(cursors = this.#getCursors(), last = this.#getLast()) {
+    this.send({ type: "resume", cursors, last });
+  }
+
+  #count(text) {
+    this.#lastFrame = performance.now();
+    this.#received += text.length;
+    this.#look();
+    if (this.#received > Connection.ACK_CHARS) this.#ack();
+    else this.#ackTimer ||= setTimeout(() => this.#ack(), 1000);
+  }
+
+  /** Remembers the step; when a run has ended there is no cursor any more. */
+  #look() {
+    const steps = Object.values(this.#getCursors());
+    if (steps.length) this.#seen = Math.max(...steps);
+  }
+
+  /** Says what was seen, so that the site knows that somebody reads. At most once a second, or for 64 KiB. */
+  #ack() {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = this.#received = 0;
+    this.#look();
+    this.send({ type: "ack", seq: this.#seen });
+  }
+
+  #onUp() {
+    if (this.#failures) announce(words.back);
+    this.#failures = 0;
+    this.#isOver = this.#isOurClose = false;
+    this.#say("");
+    this.hooks.onUp();
+  }
+
+  #onDown(code) {
+    this.#release();
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = 0;
+    if (code >= 4400 && code < 4500) return this.#refuse(code);
+    this.#failures += 1;
+    if (!this.#hasOpened && (this.#triesLeft -= 1) === 0) return this.#listen();
+    this.#sayLost();
+    this.#later(() => this.#connect());
+  }
+
+  #refuse(code) {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    // The page of the thread itself asks for the sign-in, and comes back.
+    const way = code === 4401 ? { link: words.signIn } : code === 4429 ? { button: words.tryNow } : {};
+    this.#say(words[`closed-${code}`] ?? words["closed-4400"], way);
+    this.hooks.onOver();
+  }
+
+  #later(what) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(what, jitter(Math.max(0, this.#failures - 1)));
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    const isUnderWay = this.#socket?.readyState === WebSocket.CONNECTING;
+    if (!this.isOpen && !isUnderWay && !this.isOneWay) this.#wrapper?.reconnect();
+  }
+
+  /** Server-sent events, for networks that do not let websockets through. */
+  #listen() {
+    const url = new URL(app.dataset.chatLive, location.href);
+    url.searchParams.set("cursor", this.cursor.textContent.trim());
+    url.searchParams.set("last", this.#getLast() ?? "");
+    const events = (this.#events = new EventSource(url));
+    let hasBegun = false;
+    const drop = () => {
+      events.close();
+      this.#events = null;
+    };
+    events.onopen = () => {
+      hasBegun = true;
+      this.#onUp();
+    };
+    events.onmessage = (event) => this.apply(event.data);
+    events.addEventListener("close", (event) => {
+      drop();
+      const code = Number(event.data);
+      if (code >= 4400 && code < 4500) this.#refuse(code);
+      else this.#later(() => this.#listen());
+    });
+    events.onerror = () => {
+      drop();
+      // The site ends such a response now and then; coming back at once is no loss to speak of.
+      if (hasBegun) return this.#later(() => this.#listen());
+      this.#triesLeft = 2; // neither works: sockets get another chance
+      this.#failures += 1;
+      this.#sayLost();
+      this.#later(() => this.#connect());
+    };
+  }
+
+  /** After sleep or a change of network a socket can be dead without knowing it: ask something, and wait for any frame. */
+  #probe() {
+    if (this.#isOver) return;
+    if (!this.isOpen) return this.#connect();
+    const asked = performance.now();
+    this.#resume();
+    setTimeout(() => this.#lastFrame < asked && this.isOpen && this.#wrapper.reconnect(), 5000);
+  }
+
+  #sayLost() {
+    this.#say(words.lost, { isTrying: true, button: words.tryNow });
+  }
+
+  /** The line about the connection; "" takes it away. */
+  #say(sentence, { isTrying = false, button = "", link = "" } = {}) {
+    if (this.banner.dataset.said === sentence) return;
+    this.banner.dataset.said = sentence;
+    const hadFocus = this.banner.contains(document.activeElement);
+    this.banner.replaceChildren();
+    if (isTrying) this.banner.append(make("span", { className: "chat-spinner" }));
+    if (sentence) this.banner.append(make("span", { textContent: sentence }), " ");
+    if (button) this.banner.append(make("button", { type: "button", textContent: button }));
+    if (link) this.banner.append(make("a", { href: app.dataset.chatUrl, textContent: link }));
+    if (hadFocus) this.hooks.focusElsewhere();
+  }
+}
+
+/* ------------------------------------------------------------------ what was sent and not yet seen */
+
+/** A version 4 UUID. crypto.randomUUID would be missing on plain http. */
+function makeId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Sends a form in the background; gives back whether it was taken. */
+async function postForm(form, fields = {}) {
+  const body = new FormData(form);
+  for (const [name, value] of Object.entries(fields)) body.set(name, value);
+  try {
+    const response = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    if (response.ok || response.type === "opaqueredirect") return true;
+  } catch {
+    // Said below, like a refusal.
+  }
+  showToast(words.notSaved, "error");
+  return false;
+}
+
+/* ------------------------------------------------------------------ the page of a thread */
+
+function startPage() {
+  const stage = find("chat-stage");
+  const thread = find("chat-thread");
+  const scroller = find("chat-scroll");
+  const form = find("chat-composer");
+  const box = find("chat-text");
+  const action = find("chat-action");
+  const title = find("chat-title");
+  const search = find("chat-find");
+  const pending = new Map(); // client_id -> text: sent, and not yet seen in the thread
+
+  /** Somewhere sensible, without opening a keyboard on the screen. */
+  const focusElsewhere = () => (isCoarse.matches ? thread : box).focus({ preventScroll: true });
+
+  const follower = new Follower({ scroller, thread, jump: find("chat-jump"), focusElsewhere });
+  const connection = new Connection({
+    stage,
+    thread,
+    cursor: find("chat-cursor"),
+    banner: find("chat-connection"),
+    hooks: {
+      afterFrame,
+      focusElsewhere,
+      onBlock: (node) => node.nodeType === Node.ELEMENT_NODE && addCopyButtons(node),
+      onUp: () => {
+        freeButtons();
+        for (const [client, text] of pending) send(client, text);
+      },
+      onOver: () => [...pending.keys()].forEach(takeBack),
+    },
+  });
+
+  /* ---------------------------------------------------------------- frames */
+
+  let kept = null; // what had the focus in an element that this frame swaps
+  let isTitleNew = false;
+  let isListNew = false;
+
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
+    if (target === title) isTitleNew = true;
+    if (target.id === "chat-threads") isListNew = true;
+    const active = document.activeElement;
+    if (active === box || active === document.body || active === target || !target.contains(active)) return;
+    kept = { target, href: active.getAttribute("href"), label: active.getAttribute("aria-label") };
+  });
+
+  function afterFrame() {
+    if (isTitleNew) nameDocument();
+    if (isListNew) filterThreads();
+    if (kept && (document.activeElement ?? document.body) === document.body) {
+      const { target, href, label } = kept;
+      const same = [...target.querySelectorAll("a, button, input, summary")].find((element) =>
+        href === null ? element.getAttribute("aria-label") === label : element.getAttribute("href") === href);
+      if (same?.isConnected) same.focus({ preventScroll: true });
+      else focusElsewhere();
+    }
+    kept = null;
+    isTitleNew = isListNew = false;
+  }
+
+  function nameDocument() {
+    document.title = `${title.textContent.trim()} · ${app.dataset.chatSite}`;
+  }
+
+  // Each element that htmx has put in. What is still open is replaced many times a second and gets its button later.
+  thread.addEventListener("htmx:load", ({ target }) => {
+    if (target.parentElement?.className !== "chat-live") addCopyButtons(target);
+    if (target.querySelector("[data-chat-module]")) loadModules();
+  });
+
+  // The reader's line stays where it is while earlier messages come in above it.
+  thread.addEventListener("htmx:beforeSwap", ({ target }) => {
+    const line = target.matches(".chat-older") && !follower.isOn ? target.nextElementSibling : null;
+    if (!line) return;
+    const before = line.getBoundingClientRect().top;
+    const mend = () => (scroller.scrollTop += line.getBoundingClientRect().top - before);
+    thread.addEventListener("htmx:afterSwap", mend, { once: true });
+  });
+
+  const watch = (holder, what) =>
+    new MutationObserver((records) => {
+      for (const { addedNodes } of records) for (const node of addedNodes) if (node.nodeType === 1) what(node);
+    }).observe(holder, { childList: true });
+
+  watch(thread, (article) => {
+    if (article.dataset.chatClient && forget(article.dataset.chatClient)) follower.toEnd();
+    if (!article.dataset.chatMessage || !("chatNew" in app.dataset)) return;
+    // From now on the thread exists, and a reload has to come back to it.
+    delete app.dataset.chatNew;
+    history.replaceState(history.state, "", app.dataset.chatUrl);
+  });
+
+  watch(find("chat-queue"), (row) => forget(row.dataset.chatClient));
+
+  watch(find("chat-notice"), (toast) => {
+    dismissLater(toast);
+    freeButtons();
+    if (toast.dataset.chatRefused) takeBack(toast.dataset.chatRefused);
+  });
+
+  /* ---------------------------------------------------------------- sending */
+
+  const isLive = () => action.querySelector("[data-chat-stop]") !== null;
+  const isBusy = (button) => button.getAttribute("aria-disabled") === "true";
+  const makeBusy = (button) => button.setAttribute("aria-disabled", "true");
+
+  /** What was pressed can be pressed again: its frame may have been lost, or refused. */
+  function freeButtons() {
+    for (const button of stage.querySelectorAll('button[aria-disabled="true"]')) button.removeAttribute("aria-disabled");
+  }
+
+  /** Why this text is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
+  function check(text) {
+    if (!text.trim()) return "";
+    if ((isLive() && !form.dataset.chatQueue) || pending.size) return words.wait;
+    const most = Number(form.dataset.chatMax);
+    return text.length > most && [...text].length > most ? words.tooLong : null; // in characters, as the site counts
+  }
+
+  // htmx is about to send what was submitted; it sends nothing when this event is prevented.
+  form.addEventListener("htmx:wsConfigSend", (event) => {
+    const text = box.value;
+    const refusal = check(text);
+    if (refusal !== null) {
+      event.preventDefault();
+      showToast(refusal, "info");
+      return;
+    }
+    const client = form.dataset.chatClient ?? makeId();
+    pending.set(client, text);
+    showPending();
+    if (connection.isOneWay) {
+      event.preventDefault();
+      send(client, text);
+    } else {
+      event.detail.messageBody = JSON.stringify({ type: "post", text, client_id: client });
+    }
+    // Open and silent for so long is dead. The next socket gets the same client_id, so nothing is said twice.
+    setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000);
+    setText("");
+    if (!isCoarse.matches) box.focus({ preventScroll: true });
+    follower.toEnd();
+  });
+
+  function send(client, text) {
+    if (connection.isOneWay) postMessage(client, text);
+    else connection.send({ type: "post", text, client_id: client });
+  }
+
+  async function postMessage(client, text) {
+    const body = new FormData(form);
+    body.set("text", text);
+    body.set("client_id", client);
+    try {
+      const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { "HX-Request": "true" } });
+      if (response.ok) return; // the message itself comes with the events
+      if (response.headers.get("content-type")?.startsWith("text/html")) connection.apply(await response.text());
+      if (pending.has(client)) showToast(words.notSent, "error");
+      takeBack(client);
+    } catch {
+      // No network: it waits, and goes out when there is a connection again.
+    }
+  }
+
+  /** It is in the thread, or will not get there. Gives back whether we were waiting for it. */
+  function forget(client) {
+    const wasPending = pending.delete(client);
+    if (wasPending) showPending();
+    return wasPending;
+  }
+
+  /** The site did not take it: back into the box, before what has been typed since. */
+  function takeBack(client) {
+    const text = pending.get(client);
+    if (forget(client)) setText(box.value.trim() ? `${text}\n\n${box.value}` : text);
+  }
+
+  /** Shown only when it takes longer than a moment; see .chat-pending. */
+  function showPending() {
+    const line = find("chat-pending");
+    line.hidden = pending.size === 0;
+    line.replaceChildren();
+    for (const text of pending.values()) {
+      line.append(make("span", { textContent: text, dir: "auto" }), make("small", { textContent: words.unsent }));
+    }
+  }
+
+  function stopAnswer() {
+    const button = action.querySelector("[data-chat-stop]");
+    if (!button || isBusy(button)) return;
+    makeBusy(button);
+    if (!connection.send({ type: "stop" })) postForm(find("chat-stop"));
+  }
+
+  function retryAnswer(button) {
+    if (isBusy(button)) return;
+    makeBusy(button);
+    follower.isOn = true;
+    if (!connection.send({ type: "retry", message: button.value })) postForm(button.form, { message: button.value });
+  }
+
+  app.addEventListener("submit", (event) => {
+    const { target, submitter } = event;
+    if (target.id === "chat-stop") {
+      event.preventDefault();
+      stopAnswer();
+    } else if (target.id === "chat-retry" && submitter) {
+      event.preventDefault();
+      retryAnswer(submitter);
+    }
+  });
+
+  /* ---------------------------------------------------------------- the message box */
+
+  const growsByItself = CSS.supports("field-sizing", "content");
+
+  function grow() {
+    if (growsByItself) return;
+    box.style.height = "auto";
+    box.style.height = `${box.scrollHeight}px`;
+  }
+
+  function setText(text) {
+    box.value = text;
+    grow();
+  }
+
+  box.addEventListener("input", grow);
+  box.addEventListener("keydown", (event) => {
+    // 229: the key belongs to an input method, also where isComposing is false already (Safari).
+    if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
+    const isSend = event.ctrlKey || event.metaKey || !(event.shiftKey || event.altKey || isCoarse.matches);
+    if (!isSend) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("click", ({ target }) => {
+    if (target === form || target.matches(".chat-composer-row")) box.focus();
+  });
+
+  /** What was typed, or sent and not confirmed, survives a reload of this tab. */
+  function keepDraft() {
+    const getKey = () => `chat-draft:${"chatNew" in app.dataset ? "new" : app.dataset.chatThread}`;
+    const { text = "", sent = [] } = JSON.parse(sessionStorage.getItem(getKey()) ?? "{}");
+    sessionStorage.removeItem(getKey());
+    const lost = sent.filter(([client]) => !app.querySelector(`[data-chat-client="${CSS.escape(client)}"]`));
+    if (!box.value) setText([...lost.map(([, said]) => said), text].filter(Boolean).join("\n\n"));
+    addEventListener("pagehide", () => {
+      const left = JSON.stringify({ text: box.value, sent: [...pending] });
+      if (box.value || pending.size) sessionStorage.setItem(getKey(), left);
+    });
+  }
+
+  /* ---------------------------------------------------------------- the bar: rename and delete */
+
+  const rename = app.querySelector(".chat-rename");
+  const nameField = rename.querySelector('input[name="title"]');
+  const renameButton = rename.querySelector("summary");
+
+  async function closeRename({ save }) {
+    if (!rename.open) return;
+    rename.open = false;
+    const name = nameField.value.trim();
+    const before = title.textContent;
+    if (!save || !name || name === before.trim()) return;
+    title.textContent = name;
+    nameDocument();
+    if (await postForm(nameField.form, { title: name })) return;
+    title.textContent = before;
+    nameDocument();
+  }
+
+  rename.addEventListener("toggle", () => {
+    if (!rename.open) return;
+    nameField.value = title.textContent.trim();
+    nameField.focus();
+    nameField.select();
+  });
+  nameField.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    closeRename({ save: true });
+    renameButton.focus();
+  });
+  nameField.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.preventDefault();
+    closeRename({ save: false });
+    renameButton.focus();
+  });
+  nameField.addEventListener("blur", () => closeRename({ save: true }));
+
+  /* ---------------------------------------------------------------- the sidebar: filter, drawer, theme */
+
+  function filterThreads() {
+    const wanted = search.value.trim().toLocaleLowerCase();
+    let shown = 0;
+    for (const group of find("chat-threads").querySelectorAll(".chat-group")) {
+      const items = [...group.querySelectorAll("li")];
+      for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
+      const left = items.filter((item) => !item.hidden).length;
+      group.hidden = left === 0;
+      shown += left;
+    }
+    find("chat-none-found").textContent = wanted && !shown ? words.noneFound : "";
+  }
+
+  search.addEventListener("input", filterThreads);
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) find("chat-threads").querySelector("li:not([hidden]) a")?.click();
+  });
+
+  const isDrawerOpen = () => app.dataset.chatDrawer === "open";
+
+  function setDrawer(isOpen, { refocus = true } = {}) {
+    if (isDrawerOpen() === isOpen) return;
+    if (isOpen) app.dataset.chatDrawer = "open";
+    else delete app.dataset.chatDrawer;
+    app.querySelector(".chat-main").inert = isOpen;
+    const opener = app.querySelector('.chat-bar [data-chat-drawer="open"]');
+    opener.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) app.querySelector('.chat-side [data-chat-drawer="close"]').focus();
+    else if (refocus) opener.focus();
+  }
+
+  isPhone.addEventListener("change", () => setDrawer(false, { refocus: false }));
+
+  /** The other of light and dark, kept in a cookie so that the next page is drawn in it from its first pixel. */
+  function toggleTheme() {
+    const { dataset } = document.documentElement;
+    const system = isDark.matches ? "dark" : "light";
+    const next = (dataset.theme ?? system) === "dark" ? "light" : "dark";
+    if (next === system) delete dataset.theme;
+    else dataset.theme = next;
+    document.cookie = `chat_theme=${next}; path=/; samesite=lax; max-age=${next === system ? 0 : 31_536_000}`;
+  }
+
+  if (/Mac|iP(hone|ad)/.test(navigator.platform)) {
+    for (const key of app.querySelectorAll("[data-chat-mac]")) key.textContent = key.dataset.chatMac;
+  }
+
+  /* ---------------------------------------------------------------- clicks and keys */
+
+  document.addEventListener("click", (event) => {
+    const { target } = event;
+    const drawer = target.closest(".chat-side [data-chat-drawer], .chat-bar [data-chat-drawer], .chat-scrim");
+    if (drawer) {
+      event.preventDefault();
+      setDrawer(drawer.dataset.chatDrawer === "open");
+    } else if (target.closest("[data-chat-theme]")) {
+      toggleTheme();
+    }
+    const panel = app.querySelector(".chat-delete[open]");
+    if (panel && !panel.contains(target)) panel.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+    const isTyping = event.target.matches?.("input, textarea, select, [contenteditable]");
+    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+    if (event.key === "Escape") {
+      if (closeInnermost(event.target)) event.preventDefault();
+    } else if (event.key === "/" && !isTyping && !hasModifier) {
+      event.preventDefault();
+      if (isPhone.matches) setDrawer(true);
+      search.focus();
+    } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      app.querySelector(".chat-new").click();
+    } else if (event.key === " " && event.target.matches?.('a[role="button"]')) {
+      event.preventDefault(); // a link that acts as a button answers the space bar too
+      event.target.click();
+    }
+  });
+
+  /** What Escape does: the innermost thing that is open closes; with nothing open, the answer stops. */
+  function closeInnermost(target) {
+    if (document.querySelector("dialog[open]")) return false; // the browser closes it
+    const panel = app.querySelector(".chat-delete[open]");
+    if (isDrawerOpen()) {
+      setDrawer(false);
+    } else if (panel) {
+      panel.open = false;
+      panel.querySelector("summary").focus();
+    } else if (target === search && search.value) {
+      search.value = "";
+      filterThreads();
+    } else if (isLive()) {
+      stopAnswer();
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  form.noValidate = true; // a blank message is simply not sent; "required" is for browsers without script
+  for (const toast of find("chat-notice").children) dismissLater(toast);
+  try {
+    keepDraft();
+  } catch {
+    // No storage, no draft.
+  }
+  if (!isCoarse.matches) box.focus({ preventScroll: true });
+}
+
+// Parts of the site's own are drawn for everybody alike: their forms get the token of this page when they are used.
+const getToken = () => find("chat-stop").elements.csrfmiddlewaretoken.value;
+document.addEventListener("htmx:configRequest", ({ target, detail }) => {
+  if (target.closest(".chat-parts")) detail.headers["X-CSRFToken"] = getToken();
+});
+document.addEventListener("submit", ({ target }) => {
+  const isOurs = target.closest(".chat-parts") && new URL(target.action).origin === location.origin;
+  if (!isOurs || target.method !== "post" || target.elements.csrfmiddlewaretoken) return;
+  target.append(make("input", { type: "hidden", name: "csrfmiddlewaretoken", value: getToken() }));
+});
+
+/** What only some parts need is loaded with the first of them. The sanitiser leaves no model such an attribute. */
+const modules = new Map(); // address: the promise that it is being loaded, or null once it listens
+function loadModules() {
+  for (const { dataset } of document.querySelectorAll("[data-chat-module]")) {
+    const address = dataset.chatModule;
+    if (modules.has(address)) continue;
+    const loading = import(address).then(
+      () => modules.set(address, null),
+      () => modules.delete(address), // it is asked for again with the next part; the browser has told why
+    );
+    modules.set(address, loading);
+  }
+}
+
+// A button that is pressed before the script of its part is here does what it says a moment later.
+addEventListener(
+  "click",
+  (event) => {
+    const button = event.target.closest?.("button");
+    const loading = modules.get(button?.closest("[data-chat-module]")?.dataset.chatModule);
+    if (!loading) return;
+    event.preventDefault();
+    event.stopPropagation();
+    loading.then(() => button.click());
+  },
+  true,
+);
+
+document.addEventListener("click", ({ target }) => {
+  const copy = target.closest?.("[data-chat-copy]");
+  if (copy) copyFrom(copy);
+  target.closest?.("[data-chat-dismiss]")?.closest(".chat-toast")?.remove();
+});
+for (const holder of document.querySelectorAll(".chat")) addCopyButtons(holder);
+loadModules();
+if (app) startPage();
+isLoaded = true;

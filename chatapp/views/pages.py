@@ -1,0 +1,129 @@
+"""Pages: a new chat, a thread, and its earlier messages. Sync: they read the database and draw."""
+
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import get_script_prefix, reverse
+from django.views.decorators.http import require_safe
+
+from chatapp import registry
+from chatapp.actions import not_found
+from chatapp.assistants import Assistant
+from chatapp.conf import settings
+from chatapp.models import Thread
+from chatapp.policy import get_policy
+from chatapp.providers.base import get_provider
+from chatapp.rendering import renderer
+from chatapp.rendering.activity import TodoView
+from chatapp.rendering.greetings import render_welcome
+from chatapp.runs import greetings, journal, queue, transcript
+from chatapp.runs.listing import list_threads
+from chatapp.todos import load_todos
+
+from .access import private
+
+VISIT_COOKIE: Final = "chat_visit"
+"""Names the thread whose greeting this browser still shows."""
+
+
+@private
+@require_safe
+def new_thread(request: HttpRequest, assistant: str = "") -> HttpResponse:
+    """A fresh page: an id is chosen, no row exists until the first message."""
+    chosen = registry.get(assistant) if assistant else registry.get_default()
+    if chosen is None or not get_policy().can_use(request.user, chosen):
+        raise Http404(f"no assistant {assistant!r}")
+    return render_thread(request, Thread(pk=uuid4(), assistant=chosen.slug), is_new=True)
+
+
+@private
+@require_safe
+def thread(request: HttpRequest, thread_id: UUID) -> HttpResponse:
+    """A thread with its newest messages; with `?before=<message>` only the ones before that one, as a fragment."""
+    found = get_policy().get_thread(request.user, thread_id)
+    if found is None:
+        raise not_found()
+    if "before" in request.GET:
+        return _render_older(request, found)
+    journal.sweep(found.pk)
+    return render_thread(request, found)
+
+
+def render_thread(
+    request: HttpRequest, thread: Thread, *, is_new: bool = False, notice: str = "", draft: str = "", status: int = 200
+) -> HttpResponse:
+    """The page of a thread; with a notice and the text that was not taken after a form was refused."""
+    assistant = registry.get(thread.assistant)
+    path = [] if is_new else transcript.get_path(thread)
+    startup = greetings.load_startup(thread)
+    shown = path[-settings.PAGE_MESSAGES :] or list(startup)
+    policy = get_policy()
+    live_run = None if is_new else transcript.get_live_run(thread)
+    # Only the page of an empty thread, and what is loaded again in the same visit, has a greeting.
+    in_visit = thread.head_id is None or request.COOKIES.get(VISIT_COOKIE) == str(thread.pk)
+    above = greetings.find(thread, request.user, in_visit=in_visit)
+    followed = live_run or (above.run if above.run is not None and above.run.is_live else None)
+    query = f"assistant={thread.assistant}"
+    if in_visit:
+        query += f"&visit={above.welcome.digest if above.welcome is not None else 'none'}"
+    context: dict[str, Any] = {
+        "thread": {"id": thread.pk, "title": thread.title, "is_new": is_new},
+        "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
+        "assistant": assistant or {"title": thread.assistant, "slug": thread.assistant, "placeholder": ""},
+        "prompts": assistant.list_prompts(request.user) if assistant else (),
+        "greeting": render_welcome(above.welcome, request),
+        "messages": transcript.load_views(thread, shown, startup),
+        "older_before": shown[0] if len(path) > len(shown) else None,
+        "groups": list_threads(policy.get_threads(request.user), current=thread.pk, limit=settings.PAGE_THREADS),
+        "todos": TodoView(load_todos(thread.todos)),
+        "queue": queue.list_waiting(thread),
+        "while_running": transcript.get_while_running(thread),
+        "live_run": live_run is not None,
+        "ws_url": f"{get_script_prefix()}ws/chatapp/threads/{thread.pk}/?{query}",
+        # Step 0: the first frame brings a live message up to date with what was said since the last checkpoint.
+        "cursors": f"{followed.pk}:0" if followed else "",
+        "live_url": f"{reverse('chatapp:live', args=[thread.pk])}?{query}",
+        "client_id": uuid4(),
+        "model": _get_model(assistant),
+        "settings": settings,
+        "notice": notice,
+        "draft": draft,
+    }
+    response = render(request, "chatapp/thread.html", context, status=status)
+    _remember_visit(request, response, thread)
+    return response
+
+
+def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread) -> None:
+    """A visit begins with the page of an empty thread, and ends when this browser opens another one."""
+    path, visited = reverse("chatapp:list"), request.COOKIES.get(VISIT_COOKIE)
+    if thread.head_id is None:
+        secure = request.is_secure()
+        response.set_cookie(VISIT_COOKIE, str(thread.pk), path=path, httponly=True, samesite="Lax", secure=secure)
+    elif visited is not None and visited != str(thread.pk):
+        response.delete_cookie(VISIT_COOKIE, path=path, samesite="Lax")
+
+
+def _get_model(assistant: Assistant | None) -> str:
+    """The model that answers; empty if its provider is not configured, which a system check says."""
+    if assistant is None or assistant.model:
+        return assistant.model if assistant else ""
+    try:
+        return get_provider(assistant.provider).model
+    except ImproperlyConfigured:
+        return ""
+
+
+def _render_older(request: HttpRequest, thread: Thread) -> HttpResponse:
+    path = transcript.get_path(thread)
+    try:
+        end = path.index(UUID(request.GET["before"]))
+    except ValueError as error:
+        raise not_found() from error
+    start = max(0, end - settings.PAGE_MESSAGES)
+    views = transcript.load_views(thread, path[start:end])
+    older_before = path[start] if start else None
+    return HttpResponse(renderer.render_messages(views, thread_id=thread.pk, older_before=older_before))

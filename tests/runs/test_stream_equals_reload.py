@@ -1,0 +1,110 @@
+"""The law: after any history of frames, faults and reconnects the page equals a fresh page load.
+
+Each history is random and repeatable by its seed: what the model says and how it ends, which parts of which kinds are
+mixed, who reads in which of two processes, whose connection is cut and when, which frames and which mail between
+processes are lost, who answers, presses Stop or asks again, which process dies. CHATAPP_EXAMPLES sets how many
+histories there are, CHATAPP_SEED the first.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from chatapp import actions, answering, parts, registry
+from chatapp.errors import ProviderError, Refused
+from chatapp.events import Finish
+from chatapp.providers.base import ModelRequest
+from chatapp.questions import InputRequest
+from chatapp.testing import ScriptedProvider, replace_provider
+
+from .histories import FIRST_SEED, HISTORIES, SETTINGS, Scene, play
+from .samples import SAMPLES, mix
+
+
+def write_script(chance: random.Random, request: ModelRequest) -> list[Any]:
+    """What a model says in a history, and one of several ends."""
+    script = mix(chance)
+    end = chance.random()
+    if end < 0.15:
+        script.append(ProviderError("cut_off", "somewhere"))
+    elif end < 0.25:
+        script.append(Finish("length"))
+    return script
+
+
+def make_assistant(chance: random.Random) -> Any:
+    """Yields what its model says, and waits for the answers to its questions."""
+
+    async def says(turn: Any) -> AsyncIterator[Any]:
+        async for item in turn.stream():
+            yield item
+            if isinstance(item, InputRequest):
+                yield await turn.wait_for_input(chance.choice([0.003, 0.05, 0.2]))
+
+    return says
+
+
+async def until_quiet(scene: Scene) -> None:
+    """Wait until no run of the thread is unfinished; meanwhile somebody may answer its questions, anywhere."""
+    async with asyncio.timeout(20):
+        while await scene.is_answering():
+            question = await scene.find_open() if scene.chance.random() < 0.3 else None
+            if question is not None:
+                value = scene.chance.choice(question.options or ("Ada",))
+                with scene.at(scene.chance.randrange(2)), suppress(Refused):  # It was closed meanwhile.
+                    await answering.answer(scene.user, scene.thread_id, question.id, value)
+            await asyncio.sleep(0.002)
+
+
+async def act(scene: Scene) -> None:
+    """Somebody sends or asks again in one of the processes; perhaps somebody stops it, perhaps its process dies."""
+    chance, place = scene.chance, scene.chance.randrange(2)
+    with scene.at(place):
+        if chance.random() < 0.3:
+            with suppress(Refused):
+                await actions.retry(scene.user, scene.thread_id)
+        else:
+            await actions.post_message(scene.user, scene.thread_id, text="What now?", client_id=uuid4())
+    await scene.pause(30)
+    end = chance.random()
+    if end < 0.3:
+        with scene.at(chance.randrange(2)), suppress(Refused):
+            await actions.stop(scene.user, scene.thread_id)
+        if chance.random() < 0.5:
+            await scene.runners[place].checkpoint()
+    elif end < 0.4:
+        await scene.runners[place].checkpoint()
+        await scene.pause(30)
+        await scene.kill(place)
+    # What the mail did not tell is found by looking, as each process does every WATCH_SECONDS.
+    await scene.runners[place].checkpoint()
+    await until_quiet(scene)
+
+
+def test_every_kind_of_part_has_a_sample() -> None:
+    kinds = {cls.kind for cls in parts.get_kinds() if cls.__module__.startswith("chatapp.")}
+
+    assert kinds | {"unknown"} == set(SAMPLES)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_after_any_history_the_page_equals_a_fresh_page_load(owner: Any, settings: Any) -> None:
+    settings.CHATAPP = SETTINGS
+
+    differences = []
+    for seed in range(FIRST_SEED, FIRST_SEED + HISTORIES):
+        chance = random.Random(seed)
+        provider = ScriptedProvider(partial(write_script, chance))
+        with replace_provider(provider), registry.override(make_assistant(chance)):
+            try:
+                await play(seed, owner, act, most=3)
+            except AssertionError as error:
+                differences.append(str(error))  # The others are played all the same.
+
+    assert not differences, "\n\n".join(differences)

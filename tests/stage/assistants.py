@@ -1,0 +1,96 @@
+"""An assistant whose model says, line by line, what it is to yield: `{"ToolCall": {"name": "search"}}`, or text."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+import chatapp
+
+
+@chatapp.register
+async def stage(turn: chatapp.Turn) -> AsyncIterator[Any]:
+    """Yields what the lines of its model name; a line that is no JSON object is text."""
+    rest = ""
+    async for delta in turn.stream():
+        if not isinstance(delta, str):
+            continue
+        *lines, rest = (rest + delta).split("\n")
+        for line in lines:
+            yield to_event(line)
+
+
+def to_event(line: str) -> Any:
+    """What this line names: a class of chatapp and its arguments."""
+    if not line.startswith("{"):
+        return line + "\n"
+    ((name, values),) = json.loads(line).items()
+    display = values.get("display")
+    if display is not None:
+        if "html" in display:
+            display["html"] = SafeString(display["html"])
+        values["display"] = chatapp.ToolDisplay(**display)
+    return getattr(chatapp, name)(**values)
+
+
+@chatapp.register
+class Queueing(chatapp.Assistant):
+    """Lets people send on while it answers."""
+
+    while_running = "queue"
+
+
+@chatapp.register
+class Disabling(chatapp.Assistant):
+    """Takes no text while it answers."""
+
+    while_running = "disable"
+
+
+@chatapp.register
+class Stopping(chatapp.Assistant):
+    """Is stopped by the next message."""
+
+    while_running = "stop"
+
+
+@chatapp.register
+async def shop_desk(turn: chatapp.Turn) -> AsyncIterator[Any]:
+    """Shows two forms of the site's own, then says what its model says."""
+    context = {"thread": str(turn.thread_id)}
+    yield chatapp.TemplatePart(template="stage/forms.html", context=context, text="How many?")
+    async for delta in turn.stream():
+        yield delta
+
+
+@chatapp.register
+class Greeter(chatapp.Assistant):
+    """Has its model make the greeting."""
+
+    def greeting(self, turn: chatapp.Turn) -> Any:
+        return turn.stream("fault:stage Greet the person.")
+
+
+@chatapp.register
+class Host(chatapp.Assistant):
+    """Has a greeting with a form, which stays."""
+
+    greeting = chatapp.Greeting(chatapp.TemplatePart(template="stage/hello.html"), dismissible=False)
+
+
+@chatapp.register
+class Planner(chatapp.Assistant):
+    """Has a form above the message box that fills it."""
+
+    def greeting(self, thread_id: Any) -> chatapp.TemplatePart:
+        return chatapp.TemplatePart(template="stage/planner.html", context={"thread": str(thread_id)})
+
+
+@chatapp.register
+async def prefiller(turn: chatapp.Turn) -> str:
+    """Does to the message box what the message says, as JSON; anything else is said back."""
+    if turn.text.startswith("{"):
+        await turn.update_input(**json.loads(turn.text))
+        return "Done."
+    return f"You said {turn.text}"
