@@ -203,7 +203,7 @@ async def test_an_artifact_folds_and_downloads(open_page: Open, site: Site, key:
     cell = visit.page.get_by_role("cell", name="=1")
 
     async with visit.page.expect_download() as download:
-        await visit.page.get_by_role("link", name="Download").click()
+        await visit.page.get_by_role("link", name="Download", exact=True).click()
     file = await download.value
     assert file.suggested_filename == "sums.csv"
     await expect(cell).to_be_visible()
