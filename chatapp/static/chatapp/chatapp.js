@@ -13,8 +13,6 @@ const jitter = (tries) => 500 + Math.random() * Math.min(29_500, 1000 * 2 ** Mat
 const app = find("chat");
 const words = find("chat-words")?.dataset ?? {};
 const isCoarse = matchMedia("(pointer: coarse)");
-const isDark = matchMedia("(prefers-color-scheme: dark)");
-const isPhone = matchMedia("(max-width: 720px)");
 
 /* ------------------------------------------------------------------ states and announcements */
 
@@ -503,7 +501,6 @@ function startPage() {
   const box = find("chat-text");
   const action = find("chat-action");
   const title = find("chat-title");
-  const search = find("chat-find");
   const pending = new Map(); // client_id -> text: sent, and not yet seen in the thread
 
   /** Somewhere sensible, without opening a keyboard on the screen. */
@@ -530,20 +527,14 @@ function startPage() {
   /* ---------------------------------------------------------------- frames */
 
   let kept = null; // what had the focus in an element that this frame swaps
-  let isTitleNew = false;
-  let isListNew = false;
 
   document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
-    if (target === title) isTitleNew = true;
-    if (target.id === "chat-threads") isListNew = true;
     const active = document.activeElement;
     if (active === box || active === document.body || active === target || !target.contains(active)) return;
     kept = { target, href: active.getAttribute("href"), label: active.getAttribute("aria-label") };
   });
 
   function afterFrame() {
-    if (isTitleNew) nameDocument();
-    if (isListNew) filterThreads();
     if (kept && (document.activeElement ?? document.body) === document.body) {
       const { target, href, label } = kept;
       const same = [...target.querySelectorAll("a, button, input, summary")].find((element) =>
@@ -552,12 +543,11 @@ function startPage() {
       else focusElsewhere();
     }
     kept = null;
-    isTitleNew = isListNew = false;
   }
 
-  function nameDocument() {
-    document.title = `${title.textContent.trim()} · ${app.dataset.chatSite}`;
-  }
+  new MutationObserver(() => (document.title = `${title.textContent.trim()} · ${app.dataset.chatSite}`)).observe(title, {
+    childList: true,
+  });
 
   // Each element that htmx has put in. What is still open is replaced many times a second and gets its button later.
   thread.addEventListener("htmx:load", ({ target }) => {
@@ -748,146 +738,22 @@ function startPage() {
     });
   }
 
-  /* ---------------------------------------------------------------- the bar: rename and delete */
-
-  const rename = app.querySelector(".chat-rename");
-  const nameField = rename.querySelector('input[name="title"]');
-  const renameButton = rename.querySelector("summary");
-
-  async function closeRename({ save }) {
-    if (!rename.open) return;
-    rename.open = false;
-    const name = nameField.value.trim();
-    const before = title.textContent;
-    if (!save || !name || name === before.trim()) return;
-    title.textContent = name;
-    nameDocument();
-    if (await postForm(nameField.form, { title: name })) return;
-    title.textContent = before;
-    nameDocument();
-  }
-
-  rename.addEventListener("toggle", () => {
-    if (!rename.open) return;
-    nameField.value = title.textContent.trim();
-    nameField.focus();
-    nameField.select();
-  });
-  nameField.form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    closeRename({ save: true });
-    renameButton.focus();
-  });
-  nameField.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
-    event.preventDefault();
-    closeRename({ save: false });
-    renameButton.focus();
-  });
-  nameField.addEventListener("blur", () => closeRename({ save: true }));
-
-  /* ---------------------------------------------------------------- the sidebar: filter, drawer, theme */
-
-  function filterThreads() {
-    const wanted = search.value.trim().toLocaleLowerCase();
-    let shown = 0;
-    for (const group of find("chat-threads").querySelectorAll(".chat-group")) {
-      const items = [...group.querySelectorAll("li")];
-      for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
-      const left = items.filter((item) => !item.hidden).length;
-      group.hidden = left === 0;
-      shown += left;
-    }
-    find("chat-none-found").textContent = wanted && !shown ? words.noneFound : "";
-  }
-
-  search.addEventListener("input", filterThreads);
-  search.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.isComposing) find("chat-threads").querySelector("li:not([hidden]) a")?.click();
-  });
-
-  const isDrawerOpen = () => app.dataset.chatDrawer === "open";
-
-  function setDrawer(isOpen, { refocus = true } = {}) {
-    if (isDrawerOpen() === isOpen) return;
-    if (isOpen) app.dataset.chatDrawer = "open";
-    else delete app.dataset.chatDrawer;
-    app.querySelector(".chat-main").inert = isOpen;
-    const opener = app.querySelector('.chat-bar [data-chat-drawer="open"]');
-    opener.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) app.querySelector('.chat-side [data-chat-drawer="close"]').focus();
-    else if (refocus) opener.focus();
-  }
-
-  isPhone.addEventListener("change", () => setDrawer(false, { refocus: false }));
-
-  /** The other of light and dark, kept in a cookie so that the next page is drawn in it from its first pixel. */
-  function toggleTheme() {
-    const { dataset } = document.documentElement;
-    const system = isDark.matches ? "dark" : "light";
-    const next = (dataset.theme ?? system) === "dark" ? "light" : "dark";
-    if (next === system) delete dataset.theme;
-    else dataset.theme = next;
-    document.cookie = `chat_theme=${next}; path=/; samesite=lax; max-age=${next === system ? 0 : 31_536_000}`;
-  }
-
   if (/Mac|iP(hone|ad)/.test(navigator.platform)) {
     for (const key of app.querySelectorAll("[data-chat-mac]")) key.textContent = key.dataset.chatMac;
   }
 
-  /* ---------------------------------------------------------------- clicks and keys */
+  /* ---------------------------------------------------------------- what other modules ask for, and Escape */
 
-  document.addEventListener("click", (event) => {
-    const { target } = event;
-    const drawer = target.closest(".chat-side [data-chat-drawer], .chat-bar [data-chat-drawer], .chat-scrim");
-    if (drawer) {
-      event.preventDefault();
-      setDrawer(drawer.dataset.chatDrawer === "open");
-    } else if (target.closest("[data-chat-theme]")) {
-      toggleTheme();
-    }
-    const panel = app.querySelector(".chat-delete[open]");
-    if (panel && !panel.contains(target)) panel.open = false;
-  });
+  document.addEventListener("chat:say", ({ detail }) => showToast(detail.text, detail.level));
+  // A frame for the socket; whoever asks learns by the prevented event that it went out.
+  document.addEventListener("chat:send", (event) => connection.send(event.detail) && event.preventDefault());
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
-    const isTyping = event.target.matches?.("input, textarea, select, [contenteditable]");
-    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
-    if (event.key === "Escape") {
-      if (closeInnermost(event.target)) event.preventDefault();
-    } else if (event.key === "/" && !isTyping && !hasModifier) {
-      event.preventDefault();
-      if (isPhone.matches) setDrawer(true);
-      search.focus();
-    } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
-      event.preventDefault();
-      app.querySelector(".chat-new").click();
-    } else if (event.key === " " && event.target.matches?.('a[role="button"]')) {
-      event.preventDefault(); // a link that acts as a button answers the space bar too
-      event.target.click();
-    }
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+    if (document.querySelector("dialog[open]") || !isLive()) return; // the browser closes a dialog
+    event.preventDefault();
+    stopAnswer(); // everything else that is open would have closed first
   });
-
-  /** What Escape does: the innermost thing that is open closes; with nothing open, the answer stops. */
-  function closeInnermost(target) {
-    if (document.querySelector("dialog[open]")) return false; // the browser closes it
-    const panel = app.querySelector(".chat-delete[open]");
-    if (isDrawerOpen()) {
-      setDrawer(false);
-    } else if (panel) {
-      panel.open = false;
-      panel.querySelector("summary").focus();
-    } else if (target === search && search.value) {
-      search.value = "";
-      filterThreads();
-    } else if (isLive()) {
-      stopAnswer();
-    } else {
-      return false;
-    }
-    return true;
-  }
 
   form.noValidate = true; // a blank message is simply not sent; "required" is for browsers without script
   for (const toast of find("chat-notice").children) dismissLater(toast);
@@ -910,11 +776,13 @@ document.addEventListener("submit", ({ target }) => {
   target.append(make("input", { type: "hidden", name: "csrfmiddlewaretoken", value: getToken() }));
 });
 
-/** What only some parts need is loaded with the first of them. The sanitiser leaves no model such an attribute. */
+/** What only some parts need is loaded with the first of them, and what only answers to a hand (data-chat-lazy) once there
+    is one. The sanitiser leaves no model such attributes. */
 const modules = new Map(); // address: the promise that it is being loaded, or null once it listens
+let isUsed = false;
 function loadModules() {
-  for (const { dataset } of document.querySelectorAll("[data-chat-module]")) {
-    const address = dataset.chatModule;
+  for (const { dataset } of document.querySelectorAll(`[data-chat-module]${isUsed ? ", [data-chat-lazy]" : ""}`)) {
+    const address = dataset.chatModule ?? dataset.chatLazy;
     if (modules.has(address)) continue;
     const loading = import(address).then(
       () => modules.set(address, null),
@@ -924,19 +792,28 @@ function loadModules() {
   }
 }
 
-// A button that is pressed before the script of its part is here does what it says a moment later.
-addEventListener(
-  "click",
-  (event) => {
-    const button = event.target.closest?.("button");
-    const loading = modules.get(button?.closest("[data-chat-module]")?.dataset.chatModule);
-    if (!loading) return;
-    event.preventDefault();
-    event.stopPropagation();
-    loading.then(() => button.click());
-  },
-  true,
-);
+/** Whether a key may be one of those that modules listen for, and is none that a browser has to do something with. */
+function isShortcut({ key, ctrlKey, metaKey, shiftKey, target }) {
+  if (ctrlKey || metaKey) return /^[k/]$/i.test(key) || (shiftKey && !/^v$/i.test(key));
+  return key === "Escape" || (/^[/?]$/.test(key) && !target.matches?.("input, textarea, select, [contenteditable]"));
+}
+
+/** What is pressed before the script that answers to it is here does what it says a moment later. */
+function holdBack(event) {
+  const { target } = event;
+  if (!isUsed) {
+    isUsed = true;
+    loadModules();
+  }
+  const isControl = event.type === "click" && target.closest?.("button, summary, [role=button]");
+  const isKey = event.type === "keydown" && isShortcut(event);
+  const loading = [...modules.values()].filter(Boolean);
+  if (!event.isTrusted || !loading.length || !(isControl || isKey)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
+}
+for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "click"]) addEventListener(type, holdBack, { capture: true });
 
 document.addEventListener("click", ({ target }) => {
   const copy = target.closest?.("[data-chat-copy]");

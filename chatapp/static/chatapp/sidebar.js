@@ -1,0 +1,171 @@
+/* The conversations beside the thread, and what the bar above it says of this one: finding, the drawer of a phone, light or
+   dark, a new name, deleting.
+
+   One ES module, loaded when somebody first touches the page. Without it links and forms do the same by loading pages. */
+
+const find = (id) => document.getElementById(id);
+const app = find("chat");
+const words = find("chat-words").dataset;
+const title = find("chat-title");
+const search = find("chat-find");
+const isDark = matchMedia("(prefers-color-scheme: dark)");
+const isPhone = matchMedia("(max-width: 720px)");
+
+const say = (text, level = "error") => document.dispatchEvent(new CustomEvent("chat:say", { detail: { text, level } }));
+
+/** Sends a form in the background; gives back whether it was taken. */
+async function postForm(form, fields = {}) {
+  const body = new FormData(form);
+  for (const [name, value] of Object.entries(fields)) body.set(name, value);
+  try {
+    const response = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    if (response.ok || response.type === "opaqueredirect") return true;
+  } catch {
+    // Said below, like a refusal.
+  }
+  say(words.notSaved);
+  return false;
+}
+
+/* ------------------------------------------------------------------ a new name */
+
+const rename = app.querySelector(".chat-rename");
+const nameField = rename.querySelector('input[name="title"]');
+const renameButton = rename.querySelector("summary");
+
+async function closeRename({ save }) {
+  if (!rename.open) return;
+  rename.open = false;
+  const name = nameField.value.trim();
+  const before = title.textContent;
+  if (!save || !name || name === before.trim()) return;
+  title.textContent = name;
+  if (!(await postForm(nameField.form, { title: name }))) title.textContent = before;
+}
+
+rename.addEventListener("toggle", () => {
+  if (!rename.open) return;
+  nameField.value = title.textContent.trim();
+  nameField.focus();
+  nameField.select();
+});
+nameField.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  closeRename({ save: true });
+  renameButton.focus();
+});
+nameField.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing) return;
+  event.preventDefault();
+  closeRename({ save: false });
+  renameButton.focus();
+});
+nameField.addEventListener("blur", () => closeRename({ save: true }));
+
+/* ------------------------------------------------------------------ finding */
+
+function filterThreads() {
+  const wanted = search.value.trim().toLocaleLowerCase();
+  let shown = 0;
+  for (const group of find("chat-threads").querySelectorAll(".chat-group")) {
+    const items = [...group.querySelectorAll("li")];
+    for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
+    const left = items.filter((item) => !item.hidden).length;
+    group.hidden = left === 0;
+    shown += left;
+  }
+  find("chat-none-found").textContent = wanted && !shown ? words.noneFound : "";
+}
+
+search.addEventListener("input", filterThreads);
+search.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.isComposing) find("chat-threads").querySelector("li:not([hidden]) a")?.click();
+});
+new MutationObserver(filterThreads).observe(find("chat-threads"), { childList: true }); // a frame brought another list
+
+/* ------------------------------------------------------------------ the drawer, light and dark */
+
+const isDrawerOpen = () => app.dataset.chatDrawer === "open";
+
+function setDrawer(isOpen, { refocus = true } = {}) {
+  if (isDrawerOpen() === isOpen) return;
+  if (isOpen) app.dataset.chatDrawer = "open";
+  else delete app.dataset.chatDrawer;
+  app.querySelector(".chat-main").inert = isOpen;
+  const opener = app.querySelector('.chat-bar [data-chat-drawer="open"]');
+  opener.setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) app.querySelector('.chat-side [data-chat-drawer="close"]').focus();
+  else if (refocus) opener.focus();
+}
+
+isPhone.addEventListener("change", () => setDrawer(false, { refocus: false }));
+
+/** The other of light and dark, kept in a cookie so that the next page is drawn in it from its first pixel. */
+function toggleTheme() {
+  const { dataset } = document.documentElement;
+  const system = isDark.matches ? "dark" : "light";
+  const next = (dataset.theme ?? system) === "dark" ? "light" : "dark";
+  if (next === system) delete dataset.theme;
+  else dataset.theme = next;
+  document.cookie = `chat_theme=${next}; path=/; samesite=lax; max-age=${next === system ? 0 : 31_536_000}`;
+}
+
+/* ------------------------------------------------------------------ clicks and keys */
+
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  const drawer = target.closest(".chat-side [data-chat-drawer], .chat-bar [data-chat-drawer], .chat-scrim");
+  if (drawer) {
+    event.preventDefault();
+    setDrawer(drawer.dataset.chatDrawer === "open");
+  } else if (target.closest("[data-chat-theme]")) {
+    toggleTheme();
+  }
+  const panel = app.querySelector(".chat-delete[open]");
+  if (panel && !panel.contains(target)) panel.open = false;
+});
+
+/** What Escape does: the innermost thing that is open closes. Whether there was one. */
+function closeInnermost(target) {
+  const panel = app.querySelector(".chat-delete[open]");
+  if (document.querySelector("dialog[open]")) return false; // the browser closes it
+  if (isDrawerOpen()) {
+    setDrawer(false);
+  } else if (panel) {
+    panel.open = false;
+    panel.querySelector("summary").focus();
+  } else if (target === search && search.value) {
+    search.value = "";
+    filterThreads();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// On the window, before it gets there: chatapp.js stops the answer at the document if nothing else was open.
+addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || event.target === nameField) return;
+    if (closeInnermost(event.target)) event.preventDefault();
+  },
+  { capture: true },
+);
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+  const isTyping = event.target.matches?.("input, textarea, select, [contenteditable]");
+  const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+  if (event.key === "/" && !isTyping && !hasModifier) {
+    event.preventDefault();
+    if (isPhone.matches) setDrawer(true);
+    search.focus();
+  } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+    event.preventDefault();
+    app.querySelector(".chat-new").click();
+  } else if (event.key === " " && event.target.matches?.('a[role="button"]')) {
+    event.preventDefault(); // a link that acts as a button answers the space bar too
+    event.target.click();
+  }
+});
