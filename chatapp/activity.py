@@ -156,6 +156,12 @@ class ToolCallPart(Part):
         return _to_json(result)
 
     @property
+    def shared(self) -> Part:
+        """That it was called, and how that ended; never with what, and what came of it."""
+        state: ToolState = "stopped" if self.state == "running" else self.state
+        return ToolCallPart(tool_id=self.tool_id, name=self.name, title=self.shown_title, icon=self.icon, state=state)
+
+    @property
     def shown_title(self) -> str:
         """The result's title once it is there, else the call's, else the name."""
         return (self.display.title if self.display else "") or self.title or self.name
@@ -305,6 +311,10 @@ class CitationPart(Part):
         if not is_path and not _WEB_ADDRESS.fullmatch(url):
             raise ValueError("url must begin with https://, http:// or one / and have no blanks in it")
         return url
+
+    @property
+    def shared(self) -> Part | None:
+        return None if self.url.startswith("/") else self  # a path leads into the site
 
     @property
     def label(self) -> str:

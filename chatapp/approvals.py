@@ -52,6 +52,11 @@ class ApprovalRequest(InputRequest):
         return ""
 
     @property
+    def shared(self) -> None:
+        """Nothing: what was allowed, by whom and with which arguments, is between the person and the tool."""
+        return None
+
+    @property
     def shown_title(self) -> str:
         """What people read in place of the name."""
         return self.title or self.tool

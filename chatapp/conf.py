@@ -137,6 +137,10 @@ class Settings(BaseModel):
     IMAGE_HOSTS: tuple[str, ...] = ()
     """Hosts whose images may be shown. An image from elsewhere is a link with the host in its place."""
 
+    SHARE_SCOPES: tuple[Literal["link", "signed_in", "group"], ...] = ("link", "signed_in", "group")
+    """With whom people may share a conversation: everybody who has the link, whoever is signed in, a group of theirs.
+    Empty: with nobody; links that were given out before lead nowhere then."""
+
     PAGE_MESSAGES: int = Field(50, ge=2)
     """Messages on a freshly opened page; earlier ones load on demand."""
 

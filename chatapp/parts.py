@@ -47,6 +47,11 @@ class Part(BaseModel):
         """What the model gets of the part with the next question: what it says, unless a kind knows better."""
         return self.plain
 
+    @property
+    def shared(self) -> "Part | None":
+        """What others see of it in a conversation that is shared. None: nothing, unless a kind says so."""
+        return None
+
     def dump(self) -> dict[str, Any]:
         """The JSON that `load_part` reads back."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
@@ -83,6 +88,10 @@ class TextPart(Part):
     def plain(self) -> str:
         return self.text
 
+    @property
+    def shared(self) -> Part:
+        return self
+
 
 @part
 class ThinkingPart(Part):
@@ -105,6 +114,10 @@ class NoticePart(Part):
     code: str
     message: str
 
+    @property
+    def shared(self) -> Part:
+        return self
+
 
 @part
 class ErrorPart(Part):
@@ -115,6 +128,10 @@ class ErrorPart(Part):
     code: str
     message: str
     reference: str = ""
+
+    @property
+    def shared(self) -> Part:
+        return self.model_copy(update={"reference": ""})
 
 
 @part
@@ -134,6 +151,10 @@ class HtmlPart(Part):
     def plain(self) -> str:
         return " ".join(unescape(strip_tags(self.html)).split())
 
+    @property
+    def shared(self) -> Part:
+        return self.model_copy(update={"trusted": False})  # its forms are for the person
+
 
 @part
 class RawPart(Part):
@@ -148,6 +169,10 @@ class RawPart(Part):
     @property
     def plain(self) -> str:
         return self.text if self.content_type == "text" else " ".join(unescape(strip_tags(self.text)).split())
+
+    @property
+    def shared(self) -> Part:
+        return self
 
 
 @part
@@ -170,6 +195,10 @@ class TemplatePart(Part):
     @property
     def plain(self) -> str:
         return self.text
+
+    @property
+    def shared(self) -> Part | None:
+        return TextPart(text=self.text) if self.text else None
 
 
 class UnknownPart(Part):

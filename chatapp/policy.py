@@ -3,11 +3,13 @@
 A site changes a decision by naming a subclass in CHATAPP["POLICY"].
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
@@ -15,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from chatapp.conf import settings
 from chatapp.errors import Refused
-from chatapp.models import LIVE_STATES, Message, Run, Thread
+from chatapp.models import LIVE_STATES, Message, Run, Share, Thread
 
 
 class Policy:
@@ -59,6 +61,31 @@ class Policy:
     def can_use(self, user: Any, assistant: Any) -> bool:
         """Whether this person may talk to this assistant."""
         return bool(getattr(user, "is_authenticated", False) and user.is_active)
+
+    def get_share_scopes(self, user: Any) -> Sequence[str]:
+        """With whom this person may share a conversation: see Share.Scope. Empty: with nobody."""
+        return settings.SHARE_SCOPES
+
+    def get_share_groups(self, user: Any) -> QuerySet[Group]:
+        """The groups that this person may share with: those that they are in."""
+        groups: QuerySet[Group] = user.groups.order_by("name")
+        return groups
+
+    def get_shares(self, user: Any) -> QuerySet[Share]:
+        """What this person has shared: their own links."""
+        return Share.objects.filter(owner_id=user.pk)
+
+    def may_read_share(self, user: Any, share: Share) -> bool:
+        """Whether this person, or a visitor who is not signed in, may read what this link leads to."""
+        if share.is_over or str(share.scope) not in settings.SHARE_SCOPES:
+            return False
+        if str(share.scope) == Share.Scope.LINK:
+            return True
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return False
+        if str(share.scope) == Share.Scope.SIGNED_IN or share.owner_id == user.pk:
+            return True
+        return bool(user.groups.filter(pk=share.group_id).exists())
 
     def check_post(self, user: Any) -> None:
         """Let the person send one more message, or not. Called inside the transaction that stores it.

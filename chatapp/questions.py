@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from pydantic import Field, model_validator
 
 from chatapp.events import PartStart
-from chatapp.parts import Part, load_part, part
+from chatapp.parts import Part, TextPart, load_part, part
 
 InputType = Literal["text", "buttons", "radio", "select"]
 
@@ -91,6 +91,11 @@ class InputRequest(Part):
         """What was asked, and the answer as a quotation."""
         said = self.answer.splitlines() if self.answer is not None else []
         return "\n\n".join(text for text in (self.prompt, "\n".join(f"> {line}" for line in said)) if text)
+
+    @property
+    def shared(self) -> Part | None:
+        """What was asked and answered, as words."""
+        return TextPart(text=self.plain) if self.answer is not None else None
 
     @property
     def is_open(self) -> bool:

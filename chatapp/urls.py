@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, streams, verbs
+from chatapp.views import artifacts, exports, live, pages, shares, streams, verbs
 
 app_name = "chatapp"
 
@@ -23,5 +23,11 @@ urlpatterns = [
     path("<uuid:thread_id>/todos/clear/", verbs.clear_todos, name="clear-todos"),
     path("<uuid:thread_id>/greeting/", verbs.greet, name="greet"),
     path("<uuid:thread_id>/export/", exports.export, name="export"),
+    path("<uuid:thread_id>/share/", shares.share, name="share"),
+    path("shares/", shares.list_shares, name="shares"),
+    path("shares/<uuid:share_id>/revoke/", shares.revoke, name="revoke-share"),
+    path("shared/<str:token>/", shares.shared, name="shared"),
+    path("shared/<str:token>/fork/", shares.fork, name="fork-share"),
+    path("shared/<str:token>/<uuid:message_id>/<int:index>/", shares.artifact, name="shared-artifact"),
     path("<uuid:thread_id>/live/", live.live, name="live"),
 ]

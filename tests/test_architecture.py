@@ -15,8 +15,8 @@ FLOORS = {
     "wiring": {"apps", "checks", "urls", "routing"},
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
-        *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
-        "tidying",
+        *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying"),
+        *("sharing", "speaking", "streams", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},

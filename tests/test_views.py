@@ -30,8 +30,8 @@ from chatapp.views import health, live
 from tests.conftest import make_thread
 from tests.line import Line
 
-VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
-GETS = ["", "live/", "export/"]
+VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting", "share"]
+GETS = ["", "live/", "export/", "share/"]
 RUN = UUID(int=1)
 
 
@@ -258,8 +258,8 @@ def test_a_form_without_its_token_is_refused(owner: Any) -> None:
 def test_each_door_takes_its_own_method_only(owner_client: Client, owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
 
-    # A link and a form lead to the file of a conversation.
-    doors = [door for door in list_doors(thread.pk) if not door[1].endswith("/export/")]
+    # Links and forms lead to the file of a conversation and to its sharing.
+    doors = [door for door in list_doors(thread.pk) if not door[1].endswith(("/export/", "/share/"))]
     for method, path in [("get", "/chat/"), *doors]:
         other = {"get": "post", "post": "get"}[method]
         assert getattr(owner_client, other)(path).status_code == 405, path

@@ -97,6 +97,10 @@ class Artifact(Part):
         return self.source if self.for_model else ""
 
     @property
+    def shared(self) -> Part:
+        return self
+
+    @property
     def version(self) -> str:
         """Short name of this content, for addresses; empty where nobody asks for it."""
         return ""

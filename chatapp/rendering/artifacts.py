@@ -1,10 +1,13 @@
 """Artifacts as HTML: code, trees of data, rows of tables. Everything in them is somebody else's text and is escaped."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -23,6 +26,25 @@ OPEN_NODES: Final = 30
 
 MAX_TEXT: Final = 1000
 """Characters that are shown of one text in a tree, or of one cell."""
+
+
+_get_address: ContextVar[Callable[[str, int], str] | None] = ContextVar("chatapp_get_address", default=None)
+
+
+def get_address(message: str, index: int) -> str:
+    """Address of what the part at this index of a message holds."""
+    special = _get_address.get()
+    return special(message, index) if special else reverse("chatapp:artifact", args=[message, index])
+
+
+@contextmanager
+def addresses(get: Callable[[str, int], str]) -> Iterator[None]:
+    """In it, what is drawn is to be found elsewhere than in a thread of the reader: where `get` says."""
+    token = _get_address.set(get)
+    try:
+        yield
+    finally:
+        _get_address.reset(token)
 
 
 def draw_code(part: CodeArtifact) -> SafeString:

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from django import template
-from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from chatapp.artifacts import CodeArtifact, ImageArtifact, JsonArtifact, MarkdownArtifact, TableArtifact
@@ -21,7 +20,7 @@ _PLACE = re.compile(r"m-([0-9a-f-]{36})-(\d+)")
 def artifact_url(part_id: str) -> str:
     """Address of what this part holds; empty for one that is not in a stored message."""
     place = _PLACE.fullmatch(part_id)
-    return reverse("chatapp:artifact", args=[place[1], int(place[2])]) if place else ""
+    return artifacts.get_address(place[1], int(place[2])) if place else ""
 
 
 @register.filter

@@ -54,7 +54,12 @@ async def artifact(request: HttpRequest, message_id: UUID, index: int) -> HttpRe
         part, may_come = await _load(request.user, message_id, index, query.get("version", ""))
     if part is None:
         raise not_found()
-    response = await _answer(request, part)
+    return await in_database(show)(request, part)
+
+
+def show(request: HttpRequest, part: Artifact) -> HttpResponse:
+    """What is asked for of this artifact, in a sandbox. Called in the database thread. Raises Refused (404)."""
+    response = _answer(request, part)
     response.headers.setdefault("Content-Security-Policy", CLOSED_POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -79,7 +84,6 @@ def _load(user: Any, message_id: UUID, index: int, version: str) -> tuple[Artifa
     return part if isinstance(part, Artifact) else None, may_come
 
 
-@in_database
 def _answer(request: HttpRequest, part: Artifact) -> HttpResponse:
     query = request.GET
     if "download" in query and part.extension:

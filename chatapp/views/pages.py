@@ -87,6 +87,7 @@ def render_thread(
         "cursors": f"{followed.pk}:0" if followed else "",
         "live_url": f"{reverse('chatapp:live', args=[thread.pk])}?{query}",
         "client_id": uuid4(),
+        "share_scopes": policy.get_share_scopes(request.user),
         "model": _get_model(assistant),
         "settings": settings,
         "notice": notice,

@@ -62,6 +62,12 @@ DOORS = {
     "stream-cancel": Door("POST", is_for_visitors=True),
     "greet": Door("POST"),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
+    "share": Door("POST", {"scope": "link", "until": "never"}),
+    "shares": Door(is_of_a_thread=False),
+    "revoke-share": Door("POST"),
+    "shared": Door(is_for_visitors=True),
+    "fork-share": Door("POST"),
+    "shared-artifact": Door(is_for_visitors=True),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
@@ -104,6 +110,8 @@ def make_path(route: URLPattern, target: Target) -> str:
         "assistant": "guide",
         "message_id": target.answer,
         "index": 0,
+        "token": "a-token-that-nobody-has",
+        "share_id": target.thread_id,
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)
