@@ -63,6 +63,9 @@ DOORS = {
     "greet": Door("POST"),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
+    "file": Door(queries=("", "?thumb=1")),
+    "upload": Door("POST"),
+    "remove-file": Door("POST"),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
 """Every name of chatapp.urls."""
@@ -104,6 +107,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "assistant": "guide",
         "message_id": target.answer,
         "index": 0,
+        "attachment_id": target.answer,
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)
