@@ -18,6 +18,9 @@ from chatapp.artifacts import (
 from chatapp.assistants import Assistant, Suggestion
 from chatapp.errors import ProviderError, VisibleError
 from chatapp.events import Finish, Icon, Mark, PartDelta, PartEnd, PartStart, Rewind, Status, ThinkingDelta, Usage
+from chatapp.files.chatfile import ChatFile
+from chatapp.files.context import CONTEXT_TOOL
+from chatapp.files.parts import FilePart
 from chatapp.greetings import Greeting
 from chatapp.mappers import mapper
 from chatapp.parts import (
@@ -39,6 +42,7 @@ from chatapp.tools import Tool, ToolRejected, tool
 from chatapp.turn import ChatMessage, ModelConfig, Turn
 
 if TYPE_CHECKING:
+    from chatapp.attaching import attach_path, attach_path_sync
     from chatapp.opening import (
         clear_messages,
         clear_messages_sync,
@@ -62,13 +66,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CONTEXT_TOOL",
     "ApprovalRequest",
     "Assistant",
     "ChartArtifact",
+    "ChatFile",
     "ChatMessage",
     "CitationPart",
     "CodeArtifact",
     "ErrorPart",
+    "FilePart",
     "Finish",
     "Greeting",
     "HtmlArtifact",
@@ -108,6 +115,8 @@ __all__ = [
     "UnknownPart",
     "Usage",
     "VisibleError",
+    "attach_path",
+    "attach_path_sync",
     "cancel_stream",
     "cancel_stream_sync",
     "clear_messages",
@@ -140,6 +149,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _DOING = {
+    "chatapp.attaching": ("attach_path",),
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),

@@ -4,6 +4,7 @@ An action checks by the policy, changes the rows in one transaction, and tells t
 Refused with a sentence when it does nothing. A thread that is somebody else's is a thread that does not exist.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from chatapp.models.calls import in_database
 from chatapp.parts import TextPart
 from chatapp.policy import get_policy
 from chatapp.replying import store_reply
+from chatapp.runs import attachments as files
 from chatapp.runs import greetings, journal, queue, transcript
 from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.live import Job
@@ -70,18 +72,27 @@ ahas_begun = in_database(has_begun)
 """See has_begun."""
 
 
-async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "") -> Posted:
+async def post_message(
+    user: Any,
+    thread_id: UUID,
+    *,
+    text: str,
+    client_id: UUID,
+    assistant: str = "",
+    attachments: Sequence[UUID] = (),
+) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
-    The same `client_id` again with the same text changes nothing and gives what the first one gave. Raises Refused: bad
-    text (422), an answer is under way or the client_id has another text (409), too many (429), no such thread (404),
-    the process is ending (503).
+    `attachments` are files that they staged for it (see chatapp.attaching); with one there need be no text. The same
+    `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises Refused:
+    bad text or files (422), an answer is under way, a file is gone or the client_id has another text (409), too many
+    (429), no such thread (404), the process is ending (503).
     """
-    text = check_text(text)
+    text = check_text(text, may_be_empty=bool(attachments))
     hub, runner = await get_ready()
 
     async def post() -> Posted:
-        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox)
+        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox, attachments)
         if job is not None and message is not None:
             runner.start(job)
             await signals.message_created.asend_robust(type(job.assistant), message=message)
@@ -122,10 +133,10 @@ async def get_ready() -> tuple[Hub, Runner]:
     return hub, runner
 
 
-def check_text(text: str) -> str:
+def check_text(text: str, *, may_be_empty: bool = False) -> str:
     """The text as it is stored. Raises Refused if it is empty or too long."""
     text = scrub(text).strip()
-    if not text:
+    if not text and not may_be_empty:
         raise Refused("empty", _("Please write something first."))
     if len(text) > settings.MAX_MESSAGE_CHARS:
         raise Refused(
@@ -138,12 +149,12 @@ def check_text(text: str) -> str:
 
 @in_database
 def _store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, file_ids: Sequence[UUID]
 ) -> tuple[Posted, Job | None, Message | None]:
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store_post(user, thread_id, text, client_id, slug, mailbox)
+                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, file_ids)
         except IntegrityError as error:
             # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
             if attempt == _RACES - 1:
@@ -152,7 +163,7 @@ def _store_post(
 
 
 def _try_store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, file_ids: Sequence[UUID]
 ) -> tuple[Posted, Job | None, Message | None]:
     policy = get_policy()
     thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
@@ -162,16 +173,18 @@ def _try_store_post(
     else:
         known = Message.objects.filter(thread=thread, client_id=client_id).first()
         if known is not None:
-            return _repeat(known, text), None, None
+            return _repeat(known, text, file_ids), None, None
     assistant = _get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
     is_first = thread.head_id is None
+    attached = files.claim(user, thread, assistant, file_ids)
+    said = [*(file.to_part() for file in attached), *([TextPart(text=text)] if text else [])]
     question = Message(
         thread=thread,
         parent_id=thread.head_id,
         role=Message.Role.USER,
-        parts=[TextPart(text=text).dump()],
+        parts=[part.dump() for part in said],
         text=text,
         client_id=client_id,
     )
@@ -181,13 +194,15 @@ def _try_store_post(
             question.parent_id = None
             if not queue.put(thread, question):
                 raise Refused("queue_full", _("Too many messages are waiting to be sent."), status=429, retry_after=10)
+            files.bind(attached, question)
             return Posted(message_id=question.pk, run_id=None, is_new=True), None, question
         _check_is_free(thread)
     policy.check_post(user)
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
-        thread.title = thread.title or _get_first_title(text)
+        thread.title = thread.title or _get_first_title(text or ", ".join(file.name for file in attached))
     job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
+    files.bind(attached, question)
     posted = Posted(
         message_id=question.pk,
         run_id=job.run_id,
@@ -211,8 +226,8 @@ def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
     return Thread(pk=thread_id, owner=user, assistant=assistant.slug, updated_at=Now())
 
 
-def _repeat(known: Message, text: str) -> Posted:
-    if known.text != text:
+def _repeat(known: Message, text: str, file_ids: Sequence[UUID]) -> Posted:
+    if known.text != text or files.find_ids(known.load_parts()) != list(dict.fromkeys(file_ids)):
         raise Refused(
             "other_text", _("This message was sent before with another text. Please send it again."), status=409
         )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from chatapp import greetings, handlers, prompts
 from chatapp.conf import WhileRunning, settings
+from chatapp.files.kinds import Accepted, Declared, read_declared
 from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
@@ -83,6 +84,13 @@ class Assistant:
     stall_seconds: ClassVar[float | None] = None
     """Seconds of silence after which an answer is ended as failed. None: CHATAPP["STALL_SECONDS"]."""
 
+    attachments: ClassVar[Declared] = False
+    """Which files people can send: none, all that chatapp reads (True), or a list of extensions and media types, such
+    as ["pdf", ".csv", "image/*"]. An empty list is none. See docs/attachments.md."""
+
+    sees_images: ClassVar[bool | None] = None
+    """Whether the model gets images as images, and not only a line about them. None: what its provider says."""
+
     tools: ClassVar[Sequence[Tool]] = ()
     """Functions that the model may call, each declared with `@chatapp.tool`."""
 
@@ -117,6 +125,7 @@ class Assistant:
         if cls.icon:
             check_icon(cls.icon, f" ({where}.icon)")
         _name_tools(self.tools, where)
+        read_declared(self.attachments, f"{where}.attachments")
         self._names = handlers.check_arguments(self.respond, where)
         greetings.as_greeting(self.greeting, f"{where}.greeting")
         greetings.check_startup(self.startup_messages, f"{where}.startup_messages")
@@ -154,6 +163,16 @@ class Assistant:
     def get_prompts(self, user: Any) -> Sequence[str | tuple[str, str] | Suggestion]:
         """The menu beside the message box of this person."""
         return self.prompts
+
+    def get_attachments(self, user: Any) -> Declared:
+        """Which files this person can send; see `attachments`."""
+        return self.attachments
+
+    def load_accepted(self, user: Any) -> Accepted | None:
+        """What get_attachments gives, as the kinds that it means; None if this person can send no file."""
+        if not settings.MAX_ATTACHMENTS:
+            return None
+        return read_declared(self.get_attachments(user), f"{type(self).__qualname__}.get_attachments()")
 
     def get_instructions(self, turn: Turn) -> str:
         """What the model is told before this conversation. May be a coroutine function."""

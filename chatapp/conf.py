@@ -86,6 +86,30 @@ class Settings(BaseModel):
     SOCKETS_PER_PERSON: int = Field(20, ge=1)
     """Open sockets of one person in one process."""
 
+    MAX_ATTACHMENTS: int = Field(20, ge=0, le=100)
+    """Files that can be sent with one message. 0: none, whatever an assistant declares."""
+
+    MAX_ATTACHMENT_BYTES: int = Field(20 * 1024 * 1024, ge=1)
+    """Largest file that can be sent."""
+
+    MAX_TOTAL_ATTACHMENT_BYTES: int = Field(30 * 1024 * 1024, ge=0)
+    """What the files of one message may have together, as they were sent."""
+
+    ATTACHMENT_MODEL_CHARS: int = Field(60_000, ge=0)
+    """How much text of files a model gets with one request, over all messages, the newest first."""
+
+    ATTACHMENT_STORAGE: str = ""
+    """Alias in STORAGES for the files that people send. Empty: a private folder `chatapp-files` beside MEDIA_ROOT."""
+
+    ATTACHMENT_QUOTA_BYTES: int = Field(1024 * 1024 * 1024, ge=0)
+    """What all the files of one person may have together."""
+
+    UPLOADS_PER_MINUTE: int = Field(60, ge=1)
+    """Files a person may upload in a minute, over all threads."""
+
+    CONTEXT_ALLOWED_ROOTS: tuple[str, ...] = ()
+    """Folders of this machine from which code may attach files by path (see chatapp.attach_path). None: no file."""
+
     FLUSH_SECONDS: float = Field(0.05, gt=0)
     """Shortest time between two steps of a feed."""
 

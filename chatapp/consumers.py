@@ -156,7 +156,12 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                 follower.resume(frame.cursors, frame.last)
             case protocol.Post():
                 await actions.post_message(
-                    self._user, self._thread_id, text=frame.text, client_id=frame.client_id, assistant=self._assistant
+                    self._user,
+                    self._thread_id,
+                    text=frame.text,
+                    client_id=frame.client_id,
+                    assistant=self._assistant,
+                    attachments=frame.attachments,
                 )
             case protocol.Stop():
                 await actions.stop(self._user, self._thread_id)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from chatapp.artifacts import Artifact, CodeArtifact, JsonArtifact
+from chatapp.files.parts import FilePart
 from chatapp.models import Message, Thread
 from chatapp.parts import Part, ThinkingPart
 from chatapp.runs import transcript
@@ -85,6 +86,8 @@ def _write_part(part: Part, *, thinking: bool) -> Iterator[str]:
         yield _fence(part.source, language)
     elif isinstance(part, Artifact):
         yield f"**{_to_line(part.heading)}**"
+    elif isinstance(part, FilePart):
+        yield f"*{_to_line(_('File: %(name)s (%(size)s)') % {'name': part.name, 'size': part.size})}*"
     elif part.plain.strip():
         yield part.plain.strip()
 

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from chatapp.conf import settings
 from chatapp.errors import Refused
-from chatapp.models import LIVE_STATES, Message, Run, Share, Thread
+from chatapp.models import LIVE_STATES, Attachment, Message, Run, Share, Thread
 
 
 class Policy:
@@ -58,6 +58,13 @@ class Policy:
         mine = Q(thread__in=self.get_threads(user)) | Q(thread__in=self.get_streams(user))
         return Message.objects.filter(mine, pk=message_id, visible=True).first()
 
+    def get_attachment(self, user: Any, attachment_id: UUID) -> Attachment | None:
+        """This file, if this person has staged it, or if it is in a thread or stream that they may read; else None."""
+        mine = Q(thread__in=self.get_threads(user)) | Q(thread__in=self.get_streams(user))
+        if getattr(user, "is_authenticated", False) and user.is_active:
+            mine |= Q(owner_id=user.pk, thread=None)
+        return Attachment.objects.filter(mine, pk=attachment_id).first()
+
     def can_use(self, user: Any, assistant: Any) -> bool:
         """Whether this person may talk to this assistant."""
         return bool(getattr(user, "is_authenticated", False) and user.is_active)
@@ -97,6 +104,21 @@ class Policy:
     def check_greeting(self, user: Any) -> None:
         """Let one more greeting be made for the person, or not; as check_post, and counted by itself."""
         self._check_pace(user, Run.Kind.GREETING)
+
+    def check_upload(self, user: Any, size_bytes: int) -> None:
+        """Let the person upload one more file, or not.
+
+        Raises Refused with a sentence: too many in a minute (429), or too much of theirs is kept (413).
+        """
+        if not settings.LIMITS:
+            return
+        theirs = Attachment.objects.filter(owner_id=user.pk)
+        if theirs.filter(created_at__gt=Now() - timedelta(minutes=1)).count() >= settings.UPLOADS_PER_MINUTE:
+            raise Refused("too_fast", _("You are sending very fast. Please wait a minute."), status=429, retry_after=60)
+        kept = theirs.aggregate(total=Sum("size_bytes"))["total"] or 0
+        if kept + size_bytes > settings.ATTACHMENT_QUOTA_BYTES:
+            sentence = _("You have no room left for files. Delete a conversation with files to make some.")
+            raise Refused("no_room", sentence, status=413)
 
     def _check_pace(self, user: Any, kind: str) -> None:
         if not settings.LIMITS:

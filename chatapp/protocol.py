@@ -57,7 +57,8 @@ class Post(_Frame):
     type: Literal["post"]
     text: str
     client_id: UUID
-    attachments: list[UUID] = Field(default_factory=list, max_length=0)
+    # How many a message may really have is for the action to say, in a sentence.
+    attachments: list[UUID] = Field(default_factory=list, max_length=100)
 
 
 class Stop(_Frame):

@@ -25,7 +25,7 @@ def store_reply(
     reply = Message(thread=thread, parent=question, role=Message.Role.ASSISTANT, parts=[])
     history = [] if is_first else transcript.load_history(thread, question.parent_id if is_new else question.pk)
     if is_new:
-        history.append(transcript.to_chat_message(question))
+        history += transcript.to_chat_messages(thread, [question])
     thread.head_id, thread.updated_at = reply.pk, Now()
     # The thread may name its head before that is stored: foreign keys are checked at the end of the transaction.
     if thread._state.adding:

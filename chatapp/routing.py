@@ -13,6 +13,7 @@ from django.urls import re_path
 
 from chatapp.conf import settings
 from chatapp.consumers import ThreadConsumer
+from chatapp.intake import BoundedBodies
 from chatapp.providers.base import get_provider
 from chatapp.runs.draining import drain, hear_of_the_end, hold_exit_of_daphne
 
@@ -30,7 +31,7 @@ websocket_urlpatterns = [
 
 
 def application(http: _ASGI) -> _ASGI:
-    """The ASGI application: `http` for pages, our sockets with the site's sessions, and a clean end.
+    """The ASGI application: `http` for pages, with bounded uploads; our sockets with the site's sessions; a clean end.
 
     application = chatapp.routing.application(get_asgi_application())
     """
@@ -38,7 +39,7 @@ def application(http: _ASGI) -> _ASGI:
     # The session only: the consumer asks anew who is signed in, at the beginning, before each write, and once a minute.
     sockets = URLRouter([*websocket_urlpatterns, _NOWHERE])
     router: _ASGI = ProtocolTypeRouter(
-        {"http": http, "websocket": CookieMiddleware(ReadOnlySession(sockets)), "lifespan": _lifespan}
+        {"http": BoundedBodies(http), "websocket": CookieMiddleware(ReadOnlySession(sockets)), "lifespan": _lifespan}
     )
 
     async def call(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from chatapp.conf import settings
 from chatapp.errors import ChatappError
 from chatapp.events import Delta, Event, Finish, ModelCall
+from chatapp.files.context import CONTEXT_TOOL
+from chatapp.files.writing import Written, add_files, write_context, write_files, write_summary
 from chatapp.history import is_model_call, write_messages
 from chatapp.inputs import InputUpdate
 from chatapp.parts import Part
@@ -38,7 +41,7 @@ class ChatMessage:
     """The same in full."""
 
     attachments: Sequence[Any] = ()
-    """Files that came with it."""
+    """Files that came with it, each a chatapp.ChatFile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,22 @@ class Turn:
         """Files that came with the question."""
         return self.messages[-1].attachments if self.messages else ()
 
+    @property
+    def attachment_summary(self) -> str:
+        """One line that lists the files of the question; empty without any."""
+        return write_summary(self.attachments)
+
+    @property
+    def context_text(self) -> str:
+        """The text of the files of the question, each between marks with its name and type, whatever its length."""
+        return write_context(self.attachments)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the model gets images as images: what the assistant says, else what its provider does."""
+        sees = self.assistant.sees_images
+        return self.get_provider().sees_images if sees is None else sees
+
     def get_provider(self) -> Provider:
         """Who produces the tokens of this answer."""
         return self.provider or get_provider(self.assistant.provider)
@@ -132,12 +151,13 @@ class Turn:
     async def _make_request(self, tools: Mapping[str, Tool], prompt: str) -> ModelRequest:
         instructions = await self.assistant.load_instructions(self)
         system = [{"role": "system", "content": instructions}] if instructions else []
+        files = await self._write_files(can_ask=CONTEXT_TOOL.name in tools)
         said = [
             written
-            for message in self.messages
+            for place, message in enumerate(self.messages)
             if message.role in ("user", "assistant", "system")
             # Without a tool at hand some servers refuse to hear of calls.
-            for written in _write(message, with_tools=bool(tools))
+            for written in _write(message, files.get(place), with_tools=bool(tools))
         ]
         if prompt:
             said.append({"role": "user", "content": prompt})
@@ -146,6 +166,16 @@ class Turn:
             model=self.config.model or self.assistant.model or None,
             options={**self.assistant.options, **self.config.get_options()},
             tools=tuple(tool.definition for tool in tools.values()),
+        )
+
+    async def _write_files(self, *, can_ask: bool) -> Mapping[int, Written]:
+        if not any(message.attachments for message in self.messages):
+            return {}
+        return await write_files(
+            self.messages,
+            budget_chars=settings.ATTACHMENT_MODEL_CHARS,
+            sees_images=self.sees_images,
+            can_ask=can_ask,
         )
 
     async def stream(self, prompt: str = "") -> AsyncGenerator[str | Event, None]:
@@ -237,7 +267,9 @@ class Turn:
         return self.desk
 
 
-def _write(message: ChatMessage, *, with_tools: bool) -> list[dict[str, Any]]:
+def _write(message: ChatMessage, files: Written | None, *, with_tools: bool) -> list[dict[str, Any]]:
     if with_tools and any(is_model_call(part) for part in message.parts):
-        return write_messages(message.role, message.parts)
-    return [{"role": message.role, "content": message.content}] if message.content.strip() else []
+        said = write_messages(message.role, message.parts)
+    else:
+        said = [{"role": message.role, "content": message.content}] if message.content.strip() else []
+    return add_files(said, message.role, files) if files is not None else said

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, shares, streams, verbs
+from chatapp.views import artifacts, exports, files, live, pages, shares, streams, verbs
 
 app_name = "chatapp"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("", pages.new_thread, name="list"),
     path("new/<slug:assistant>/", pages.new_thread, name="new"),
     path("artifacts/<uuid:message_id>/<int:index>/", artifacts.artifact, name="artifact"),
+    path("files/<uuid:attachment_id>/", files.file, name="file"),
     path("streams/<uuid:stream_id>/<slug:name>/live/", streams.live, name="stream-live"),
     path("streams/<uuid:stream_id>/<slug:name>/cancel/", streams.cancel, name="stream-cancel"),
     path("<uuid:thread_id>/", pages.thread, name="thread"),
@@ -29,5 +30,7 @@ urlpatterns = [
     path("shared/<str:token>/", shares.shared, name="shared"),
     path("shared/<str:token>/fork/", shares.fork, name="fork-share"),
     path("shared/<str:token>/<uuid:message_id>/<int:index>/", shares.artifact, name="shared-artifact"),
+    path("<uuid:thread_id>/files/", files.upload, name="upload"),
+    path("<uuid:thread_id>/files/<uuid:attachment_id>/remove/", files.remove, name="remove-file"),
     path("<uuid:thread_id>/live/", live.live, name="live"),
 ]

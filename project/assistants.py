@@ -45,6 +45,8 @@ class Guide(chatapp.Assistant):
         ("Explain it simply", "Explain that to somebody who has never heard of it, with an example."),
         ("Find what is wrong", "Look for mistakes in your last answer, and mend them."),
     ]
+    attachments = True
+    tools = [chatapp.CONTEXT_TOOL]
     instructions = (
         "You are a friendly, precise assistant. Answer in the language of the question. Use Markdown where it helps: "
         "short paragraphs, lists, tables, fenced code with its language, LaTeX between $$ for formulas. "

@@ -109,6 +109,15 @@ STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # What people send along in chats. No address leads there: MEDIA_URL is empty, and this is not the default storage.
+    "chatapp": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": MEDIA_ROOT / "chatapp",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -164,6 +173,7 @@ CHATAPP: dict[str, Any] = {
     "PROVIDERS": get_providers(environment),
     "TITLES": environment.CHATAPP_TITLES,
     "LIMITS": environment.has_limits,
+    "ATTACHMENT_STORAGE": "chatapp",
 }
 
 # Log

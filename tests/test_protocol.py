@@ -63,7 +63,7 @@ def test_what_htmx_and_forms_add_is_ignored() -> None:
         ('{"type": "post", "text": "Hi"}', r"not understood \(post.client_id: missing\)"),
         ('{"type": "post", "text": 7, "client_id": "x"}', "not understood"),
         (
-            json.dumps({"type": "post", "text": "Hi", "client_id": str(ONE), "attachments": [str(ONE)]}),
+            json.dumps({"type": "post", "text": "Hi", "client_id": str(ONE), "attachments": [str(ONE)] * 101}),
             r"not understood \(post.attachments: too_long\)",
         ),
         ('{"type": "retry", "message": "last"}', "not understood"),

@@ -30,7 +30,7 @@ from chatapp.views import health, live
 from tests.conftest import make_thread
 from tests.line import Line
 
-VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting", "share"]
+VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting", "share", "files", f"files/{UUID(int=1)}/remove"]
 GETS = ["", "live/", "export/", "share/"]
 RUN = UUID(int=1)
 
@@ -380,7 +380,7 @@ async def refuse_ending(line: Line, browser: AsyncClient) -> Any:
         (refuse_empty, 422, "Please write something first.", None, "  "),
         (refuse_long, 422, "Your message has 6 characters; at most 3 can be sent.", None, "&lt;long&gt;"),
         (refuse_bad_id, 422, "client_id must be a UUID.", None, "&lt;draft&gt;"),
-        (refuse_attachment, 422, "Files cannot be sent yet.", None, "&lt;draft&gt;"),
+        (refuse_attachment, 422, "Files cannot be sent in this conversation.", None, "&lt;draft&gt;"),
         (refuse_second, 409, "Please wait for the answer to finish, or stop it first.", None, "&lt;draft&gt;"),
         (refuse_other_text, 409, "This message was sent before with another text.", None, "&lt;draft&gt;"),
         (refuse_fast, 429, "You are sending very fast. Please wait a minute.", "60", "&lt;draft&gt;"),

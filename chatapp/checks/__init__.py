@@ -6,7 +6,7 @@ production. Those that only make sense for a site that is about to go live run u
 
 from django.core.checks import Tags, register
 
-from chatapp.checks import deployment, site
+from chatapp.checks import deployment, files, site
 
 AT_EVERY_START = (
     site.check_settings,
@@ -15,6 +15,8 @@ AT_EVERY_START = (
     site.check_layer,
     site.check_assistants,
     site.check_policy,
+    files.check_storage,
+    files.check_libraries,
     deployment.check_keys,
     deployment.check_connections,
     deployment.check_sqlite,

@@ -58,6 +58,9 @@ class Provider:
     model: str = ""
     """The model that answers a request which names none."""
 
+    sees_images: bool = False
+    """Whether a request may have images in it, as the API has them. Assistant.sees_images wins over it."""
+
     def __init__(self, *, model: str = "") -> None:
         self.model = model or self.model
 

@@ -66,6 +66,7 @@ class OpenAIProvider(Provider):
         include_usage: bool = True,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        sees_images: bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -74,7 +75,7 @@ class OpenAIProvider(Provider):
         `options` go with every request (temperature, max_tokens, …); `max_tokens_field` is what max_tokens is called
         there; `include_usage` off is for servers that refuse `stream_options`; `headers` and `query` go with every
         request. `api_key_env` names the environment variable that holds the key; a server on another address than
-        OpenAI's may have none. Raises ImproperlyConfigured.
+        OpenAI's may have none. `sees_images` off is for a model that does not see. Raises ImproperlyConfigured.
         """
         super().__init__(model=model)
         if preset not in PRESETS:
@@ -95,6 +96,7 @@ class OpenAIProvider(Provider):
         self._include_usage = include_usage
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._query = dict(query or {})
+        self.sees_images = sees_images
         self._sleep = sleep
         self._jitter = jitter
         self._clients: dict[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = {}

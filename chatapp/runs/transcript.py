@@ -14,12 +14,15 @@ from django.utils.translation import gettext as _
 from chatapp import registry
 from chatapp.activity import settle
 from chatapp.errors import get_sentence
+from chatapp.files.chatfile import ChatFile
 from chatapp.icons import get_shown
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.parts import ErrorPart, Part, ThinkingPart, plain_text, text_for_model
 from chatapp.rendering.renderer import MessageView
 from chatapp.turn import ChatMessage
+
+from .attachments import find_ids, load_files
 
 WITH_HEAD = ("head__run", "head__parent")
 """What `find_changes` wants fetched with the thread (select_related): nearly always it needs nothing else."""
@@ -120,13 +123,24 @@ def load_history(thread: Thread, upto: UUID | None) -> list[ChatMessage]:
     rows = Message.objects.filter(thread=thread).order_by()
     path = _walk(upto, dict(rows.values_list("pk", "parent_id")))
     messages = rows.filter(for_model=True).in_bulk(path)
-    return [to_chat_message(messages[pk]) for pk in path if pk in messages]
+    return to_chat_messages(thread, [messages[pk] for pk in path if pk in messages])
 
 
-def to_chat_message(message: Message) -> ChatMessage:
-    """A stored message as an assistant sees it."""
-    parts = message.load_parts()
-    return ChatMessage(role=message.role, content=text_for_model(parts), id=message.pk, parts=tuple(parts))
+def to_chat_messages(thread: Thread, messages: Sequence[Message]) -> list[ChatMessage]:
+    """Stored messages as an assistant sees them, their files with them."""
+    loaded = [(message, message.load_parts()) for message in messages]
+    files = load_files(thread, [part for _message, parts in loaded for part in parts])
+    return [_to_chat_message(message, parts, files) for message, parts in loaded]
+
+
+def _to_chat_message(message: Message, parts: Sequence[Part], files: Mapping[UUID, ChatFile]) -> ChatMessage:
+    return ChatMessage(
+        role=message.role,
+        content=text_for_model(parts),
+        id=message.pk,
+        parts=tuple(parts),
+        attachments=tuple(files[pk] for pk in find_ids(parts) if pk in files),
+    )
 
 
 def get_live_run(thread: Thread) -> Run | None:

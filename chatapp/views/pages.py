@@ -18,8 +18,9 @@ from chatapp.policy import get_policy
 from chatapp.providers.base import get_provider
 from chatapp.rendering import renderer
 from chatapp.rendering.activity import TodoView
+from chatapp.rendering.files import Tray, make_tray
 from chatapp.rendering.greetings import render_welcome
-from chatapp.runs import greetings, journal, queue, transcript
+from chatapp.runs import attachments, greetings, journal, queue, transcript
 from chatapp.runs.listing import list_threads
 from chatapp.todos import load_todos
 
@@ -80,6 +81,7 @@ def render_thread(
         "groups": list_threads(policy.get_threads(request.user), current=thread.pk, limit=settings.PAGE_THREADS),
         "todos": TodoView(load_todos(thread.todos)),
         "queue": queue.list_waiting(thread),
+        "tray": _load_tray(request.user, thread, assistant),
         "while_running": transcript.get_while_running(thread),
         "live_run": live_run is not None,
         "ws_url": f"{get_script_prefix()}ws/chatapp/threads/{thread.pk}/?{query}",
@@ -96,6 +98,12 @@ def render_thread(
     response = render(request, "chatapp/thread.html", context, status=status)
     _remember_visit(request, response, thread)
     return response
+
+
+def _load_tray(user: Any, thread: Thread, assistant: Assistant | None) -> Tray | None:
+    """The files that wait to be sent here, and which can; None if none can."""
+    accepted = assistant.load_accepted(user) if assistant is not None else None
+    return make_tray(accepted, attachments.list_staged(user, thread.pk) if accepted is not None else ())
 
 
 def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread) -> None:

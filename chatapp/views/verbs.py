@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from chatapp import actions, answering, opening, queueing, registry, tidying
+from chatapp import actions, answering, attaching, opening, queueing, registry, tidying
 from chatapp.errors import Refused
 from chatapp.models import Thread
 from chatapp.policy import get_policy
@@ -26,19 +26,22 @@ from .pages import render_thread
 @require_POST
 async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Send a message: 303 to the thread, or fragments for htmx. See actions.post_message for what is refused."""
-    text = request.POST.get("text", "")
+    text, slug = request.POST.get("text", ""), request.POST.get("assistant", "")
     try:
         client_id = _parse_uuid(request.POST.get("client_id"), "client_id")
-        if request.POST.getlist("attachments"):
-            raise Refused("no_attachments", _("Files cannot be sent yet."))
+        attachments = [_parse_uuid(item, "attachments") for item in request.POST.getlist("attachments")]
+        # Without script the files come with the message. One that is refused keeps the others beside the message box.
+        for file in request.FILES.getlist("files"):
+            staged, _notice = await attaching.astage(request.user, thread_id, file, assistant=slug)
+            attachments.append(staged.pk)
         posted = await actions.post_message(
-            request.user, thread_id, text=text, client_id=client_id, assistant=request.POST.get("assistant", "")
+            request.user, thread_id, text=text, client_id=client_id, assistant=slug, attachments=attachments
         )
     except Refused as error:
-        return await _refuse(request, thread_id, error, draft=text)
-    if _is_partial(request):
+        return await refuse(request, thread_id, error, draft=text)
+    if is_partial(request):
         return HttpResponse(await sync_to_async(_draw_posted)(request.user, thread_id, posted.message_id))
-    return _go_to(thread_id)
+    return go_to(thread_id)
 
 
 @private
@@ -55,7 +58,7 @@ async def retry(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     try:
         message = _parse_uuid(request.POST["message"], "message") if request.POST.get("message") else None
     except Refused as error:
-        return await _refuse(request, thread_id, error)
+        return await refuse(request, thread_id, error)
     return await _do(request, thread_id, actions.retry(request.user, thread_id, message))
 
 
@@ -74,7 +77,7 @@ async def unqueue(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     try:
         message = _parse_uuid(request.POST.get("message"), "message")
     except Refused as error:
-        return await _refuse(request, thread_id, error)
+        return await refuse(request, thread_id, error)
     return await _do(request, thread_id, queueing.unqueue(request.user, thread_id, message))
 
 
@@ -105,7 +108,7 @@ async def greet(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 async def delete(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Delete the thread."""
     await tidying.delete(request.user, thread_id)
-    if _is_partial(request):
+    if is_partial(request):
         return HttpResponse(status=204)
     return _see_other(redirect("chatapp:list"))
 
@@ -114,15 +117,15 @@ async def _do(request: HttpRequest, thread_id: UUID, work: Awaitable[Any]) -> Ht
     try:
         await work
     except Refused as error:
-        return await _refuse(request, thread_id, error)
-    return HttpResponse(status=204) if _is_partial(request) else _go_to(thread_id)
+        return await refuse(request, thread_id, error)
+    return HttpResponse(status=204) if is_partial(request) else go_to(thread_id)
 
 
-async def _refuse(request: HttpRequest, thread_id: UUID, error: Refused, *, draft: str = "") -> HttpResponse:
-    """The sentence, as a notice or in the page; what was written is not lost."""
+async def refuse(request: HttpRequest, thread_id: UUID, error: Refused, *, draft: str = "") -> HttpResponse:
+    """The sentence, as a notice or in the page; what was written is not lost. Raises it again if it is a 404."""
     if error.status == 404:
         raise error
-    if _is_partial(request):
+    if is_partial(request):
         refused = request.POST.get("client_id", "")
         html = "".join(fragments.write_frames([fragments.notice(renderer.render_notice(str(error), refused=refused))]))
         response = HttpResponse(html, status=error.status)
@@ -162,7 +165,8 @@ def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:
     return "".join(fragments.write_frames(changed))
 
 
-def _is_partial(request: HttpRequest) -> bool:
+def is_partial(request: HttpRequest) -> bool:
+    """Whether script asks, and wants no page."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -173,7 +177,8 @@ def _parse_uuid(value: Any, name: str) -> UUID:
         raise Refused("bad_id", _("%(name)s must be a UUID.") % {"name": name}) from error
 
 
-def _go_to(thread_id: UUID) -> HttpResponse:
+def go_to(thread_id: UUID) -> HttpResponse:
+    """To the page of the thread, with a 303."""
     return _see_other(redirect("chatapp:thread", thread_id))
 
 

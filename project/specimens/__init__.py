@@ -7,12 +7,14 @@ break its look: nothing, much, long words, another direction of writing. tests/p
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
+from uuid import UUID
 
 from django.utils.safestring import SafeString
 
 from chatapp.activity import CitationPart, ToolCallPart, ToolDisplay, ToolState
 from chatapp.approvals import DECISIONS, ApprovalRequest
 from chatapp.artifacts import TableArtifact
+from chatapp.files.parts import FilePart
 from chatapp.parts import ErrorPart, HtmlPart, NoticePart, RawPart, TemplatePart, TextPart, ThinkingPart, UnknownPart
 from chatapp.questions import InputRequest
 from chatapp.todos import TodoItem
@@ -51,6 +53,10 @@ def _approval(decision: str = "", **fields: object) -> ApprovalRequest:
     decided = {"state": "answered", "answer": decision, "decided_by": "Ada", "decided_at": DECIDED} if decision else {}
     rest = {"id": "approval_1", "input_type": "buttons", "options": DECISIONS, "call_id": "1", "expires_at": DECIDED}
     return ApprovalRequest.model_validate({**given, **rest, **decided, **fields})
+
+
+def _file(name: str, media_type: str, *, preview: str = "") -> FilePart:
+    return FilePart(attachment=UUID(int=1), name=name, media_type=media_type, size_bytes=84_000, preview=preview)
 
 
 def _question(
@@ -204,6 +210,15 @@ PARTS: Final[Mapping[str, Sequence[Specimen]]] = {
         Specimen("denied", [_approval("deny"), _tool("denied", round=1, result="The person did not allow it.")]),
         Specimen("nobody decided in time", [_approval().closed("expired"), _tool("denied", round=1)]),
         Specimen("stopped meanwhile", [_approval().closed("cancelled")], "stopped"),
+    ),
+    "file": (
+        Specimen("a table", [_file("orders.csv", "text/csv", preview="order,total\n10432,122.10")], is_user=True),
+        Specimen("a document without a preview", [_file("receipt-10432.pdf", "application/pdf")], is_user=True),
+        Specimen(
+            "long names", [_file(f"{LONG_WORD}.txt", "text/plain", preview=f"{LONG_WORD} {ARABIC}")], is_user=True
+        ),
+        Specimen("with a question", [_file(f"{HEBREW}.md", "text/markdown"), TextPart(text="Same?")], is_user=True),
+        Specimen("in an answer", [TextPart(text="Here it is."), _file("reply.txt", "text/plain", preview="Dear …")]),
     ),
     **ARTIFACTS,
 }

@@ -7,6 +7,7 @@ keep the law.
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.safestring import mark_safe
 
@@ -112,6 +113,12 @@ SAMPLES: Final[Mapping[str, Sample]] = {
     "approval": one_of(
         APPROVAL.model_copy(update={"state": "answered", "answer": "deny", "decided_by": "<b>"}),
         APPROVAL.closed("expired"),
+    ),
+    "file": one_of(
+        chatapp.FilePart(attachment=UUID(int=1), name="<b>.csv", media_type="text/csv", size_bytes=12, preview="a,<b>"),
+        chatapp.FilePart(
+            attachment=UUID(int=2), name='"i".png', media_type="image/png", size_bytes=9, width=2, height=1
+        ),
     ),
     "code-artifact": one_of(chatapp.CodeArtifact(content="if a < b:\n    pass\n", language="python")),
     "markdown-artifact": one_of(chatapp.MarkdownArtifact(content="# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |")),

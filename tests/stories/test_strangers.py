@@ -69,6 +69,9 @@ DOORS = {
     "fork-share": Door("POST"),
     "shared-artifact": Door(is_for_visitors=True),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
+    "file": Door(queries=("", "?thumb=1")),
+    "upload": Door("POST"),
+    "remove-file": Door("POST"),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
 """Every name of chatapp.urls."""
@@ -112,6 +115,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "index": 0,
         "token": "a-token-that-nobody-has",
         "share_id": target.thread_id,
+        "attachment_id": target.answer,
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)

@@ -1,9 +1,11 @@
-"""`manage.py chatapp_sweep`: end the runs whose process has died, delete threads that nobody ever began."""
+"""`manage.py chatapp_sweep`: end the runs whose process has died, delete threads that nobody ever began and files that
+nobody ever sent."""
 
 from typing import Any
 
 from django.core.management import BaseCommand
 
+from chatapp.runs import attachments
 from chatapp.runs.greetings import purge
 from chatapp.runs.journal import sweep
 
@@ -13,11 +15,13 @@ class Command(BaseCommand):
 
     help = (
         "Mark answers whose process has died as interrupted: text so far is kept, and people are offered Try again. "
-        "Delete threads that greeted somebody who never wrote, after a day."
+        "Delete threads that greeted somebody who never wrote, and files that were never sent, after a day."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do both once and say how many there were."""
+        """Do it all once and say how many there were."""
         self.stdout.write(f"{sweep()} interrupted")
         if count := purge():
             self.stdout.write(f"{count} purged")
+        if count := attachments.purge():
+            self.stdout.write(f"{count} files purged")

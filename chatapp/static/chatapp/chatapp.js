@@ -501,7 +501,7 @@ function startPage() {
   const box = find("chat-text");
   const action = find("chat-action");
   const title = find("chat-title");
-  const pending = new Map(); // client_id -> text: sent, and not yet seen in the thread
+  const pending = new Map(); // client_id -> frame: sent, and not yet seen in the thread
 
   /** Somewhere sensible, without opening a keyboard on the screen. */
   const focusElsewhere = () => (isCoarse.matches ? thread : box).focus({ preventScroll: true });
@@ -518,7 +518,7 @@ function startPage() {
       onBlock: (node) => node.nodeType === Node.ELEMENT_NODE && addCopyButtons(node),
       onUp: () => {
         freeButtons();
-        for (const [client, text] of pending) send(client, text);
+        for (const frame of pending.values()) send(frame);
       },
       onOver: () => [...pending.keys()].forEach(takeBack),
     },
@@ -596,9 +596,9 @@ function startPage() {
     for (const button of stage.querySelectorAll('button[aria-disabled="true"]')) button.removeAttribute("aria-disabled");
   }
 
-  /** Why this text is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
-  function check(text) {
-    if (!text.trim()) return "";
+  /** Why this frame is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
+  function check({ text, attachments }) {
+    if (!text.trim() && !attachments?.length) return "";
     if ((isLive() && !form.dataset.chatQueue) || pending.size) return words.wait;
     const most = Number(form.dataset.chatMax);
     return text.length > most && [...text].length > most ? words.tooLong : null; // in characters, as the site counts
@@ -606,38 +606,42 @@ function startPage() {
 
   // htmx is about to send what was submitted; it sends nothing when this event is prevented.
   form.addEventListener("htmx:wsConfigSend", (event) => {
-    const text = box.value;
-    const refusal = check(text);
+    const client = form.dataset.chatClient ?? makeId();
+    const frame = { type: "post", text: box.value, client_id: client };
+    // Other modules put into it what they hold, or say that it is not to be sent now.
+    const isOff = !document.dispatchEvent(new CustomEvent("chat:compose", { detail: frame, cancelable: true }));
+    const refusal = isOff ? "" : check(frame);
     if (refusal !== null) {
       event.preventDefault();
       showToast(refusal, "info");
       return;
     }
-    const client = form.dataset.chatClient ?? makeId();
-    pending.set(client, text);
+    pending.set(client, frame);
     showPending();
     if (connection.isOneWay) {
       event.preventDefault();
-      send(client, text);
+      send(frame);
     } else {
-      event.detail.messageBody = JSON.stringify({ type: "post", text, client_id: client });
+      event.detail.messageBody = JSON.stringify(frame);
     }
     // Open and silent for so long is dead. The next socket gets the same client_id, so nothing is said twice.
     setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000);
     setText("");
+    document.dispatchEvent(new CustomEvent("chat:composed", { detail: frame }));
     if (!isCoarse.matches) box.focus({ preventScroll: true });
     follower.toEnd();
   });
 
-  function send(client, text) {
-    if (connection.isOneWay) postMessage(client, text);
-    else connection.send({ type: "post", text, client_id: client });
+  function send(frame) {
+    if (connection.isOneWay) postMessage(frame);
+    else connection.send(frame);
   }
 
-  async function postMessage(client, text) {
+  async function postMessage({ type, ...fields }) {
+    const client = fields.client_id;
     const body = new FormData(form);
-    body.set("text", text);
-    body.set("client_id", client);
+    for (const name of ["attachments", "files", ...Object.keys(fields)]) body.delete(name);
+    for (const [name, value] of Object.entries(fields)) for (const item of [value].flat()) body.append(name, item);
     try {
       const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { "HX-Request": "true" } });
       if (response.ok) return; // the message itself comes with the events
@@ -658,8 +662,10 @@ function startPage() {
 
   /** The site did not take it: back into the box, before what has been typed since. */
   function takeBack(client) {
-    const text = pending.get(client);
-    if (forget(client)) setText(box.value.trim() ? `${text}\n\n${box.value}` : text);
+    const frame = pending.get(client);
+    if (!forget(client)) return;
+    setText([frame.text, box.value].filter((text) => text.trim()).join("\n\n"));
+    document.dispatchEvent(new CustomEvent("chat:refused", { detail: frame }));
   }
 
   /** Shown only when it takes longer than a moment; see .chat-pending. */
@@ -667,7 +673,7 @@ function startPage() {
     const line = find("chat-pending");
     line.hidden = pending.size === 0;
     line.replaceChildren();
-    for (const text of pending.values()) {
+    for (const { text } of pending.values()) {
       line.append(make("span", { textContent: text, dir: "auto" }), make("small", { textContent: words.unsent }));
     }
   }
@@ -731,7 +737,7 @@ function startPage() {
     const { text = "", sent = [] } = JSON.parse(sessionStorage.getItem(getKey()) ?? "{}");
     sessionStorage.removeItem(getKey());
     const lost = sent.filter(([client]) => !app.querySelector(`[data-chat-client="${CSS.escape(client)}"]`));
-    if (!box.value) setText([...lost.map(([, said]) => said), text].filter(Boolean).join("\n\n"));
+    if (!box.value) setText([...lost.map(([, said]) => said.text), text].filter(Boolean).join("\n\n"));
     addEventListener("pagehide", () => {
       const left = JSON.stringify({ text: box.value, sent: [...pending] });
       if (box.value || pending.size) sessionStorage.setItem(getKey(), left);
