@@ -30,7 +30,20 @@ from chatapp.views import health, live
 from tests.conftest import make_thread
 from tests.line import Line
 
-VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting", "share", "files", f"files/{UUID(int=1)}/remove"]
+VERBS = [
+    "messages",
+    "stop",
+    "retry",
+    "answer",
+    "rename",
+    "delete",
+    "todos/clear",
+    "unqueue",
+    "greeting",
+    "share",
+    "files",
+    f"files/{UUID(int=1)}/remove",
+]
 GETS = ["", "live/", "export/", "share/"]
 RUN = UUID(int=1)
 
