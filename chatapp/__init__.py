@@ -20,6 +20,7 @@ from chatapp.errors import ProviderError, VisibleError
 from chatapp.events import Finish, Icon, Mark, PartDelta, PartEnd, PartStart, Rewind, Status, ThinkingDelta, Usage
 from chatapp.greetings import Greeting
 from chatapp.mappers import mapper
+from chatapp.menu import SettingsItem
 from chatapp.parts import (
     ErrorPart,
     HtmlPart,
@@ -34,11 +35,13 @@ from chatapp.parts import (
 )
 from chatapp.questions import InputRequest
 from chatapp.registry import register
+from chatapp.sampling import ModelConfig
 from chatapp.todos import TodoItem, TodoUpdate
 from chatapp.tools import Tool, ToolRejected, tool
-from chatapp.turn import ChatMessage, ModelConfig, Turn
+from chatapp.turn import ChatMessage, Turn
 
 if TYPE_CHECKING:
+    from chatapp.choosing import update_settings, update_settings_sync
     from chatapp.opening import (
         clear_messages,
         clear_messages_sync,
@@ -88,6 +91,7 @@ __all__ = [
     "ProviderError",
     "RawPart",
     "Rewind",
+    "SettingsItem",
     "Status",
     "Suggestion",
     "TableArtifact",
@@ -134,12 +138,15 @@ __all__ = [
     "tool",
     "update_input",
     "update_input_sync",
+    "update_settings",
+    "update_settings_sync",
     "update_todos",
     "update_todos_sync",
 ]
 __version__ = "0.1.0"
 
 _DOING = {
+    "chatapp.choosing": ("update_settings",),
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),

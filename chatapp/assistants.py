@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from chatapp import greetings, handlers, prompts
 from chatapp.conf import WhileRunning, settings
+from chatapp.customizing import Customizable
 from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
@@ -31,7 +32,7 @@ class Suggestion:
     """Name of an icon of the template tag `icon`."""
 
 
-class Assistant:
+class Assistant(Customizable):
     """Answers questions. Subclass it, set attributes, and decorate it with `@chatapp.register`.
 
     There is one instance of each class, shared by all people and frozen: what belongs to one person is on `turn`. Each
@@ -89,12 +90,6 @@ class Assistant:
     provider: ClassVar[str] = "default"
     """Alias in CHATAPP["PROVIDERS"]."""
 
-    model: ClassVar[str] = ""
-    """Model to ask. Empty: the provider's own."""
-
-    options: ClassVar[Mapping[str, Any]] = {}
-    """Sampling options for the provider, such as {"temperature": 0.2}."""
-
     _names: tuple[str, ...]
     _frozen = False
 
@@ -117,6 +112,7 @@ class Assistant:
         if cls.icon:
             check_icon(cls.icon, f" ({where}.icon)")
         _name_tools(self.tools, where)
+        self.check_settings(where)
         self._names = handlers.check_arguments(self.respond, where)
         greetings.as_greeting(self.greeting, f"{where}.greeting")
         greetings.check_startup(self.startup_messages, f"{where}.startup_messages")

@@ -92,6 +92,7 @@ class OpenAIProvider(Provider):
             raise ImproperlyConfigured(f"no key: give api_key, or set the environment variable {variable}")
         self._options = dict(options or {})
         self._max_tokens_field = max_tokens_field or ("max_tokens" if is_elsewhere else known.max_tokens_field)
+        self._unknown_options = frozenset() if is_elsewhere else known.unknown_options
         self._include_usage = include_usage
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._query = dict(query or {})
@@ -165,7 +166,8 @@ class OpenAIProvider(Provider):
             body["tools"] = list(request.tools)
         if self._include_usage:
             body["stream_options"] = {"include_usage": True}
-        return body | {name: value for name, value in options.items() if value is not None}
+        sent = {name: value for name, value in options.items() if name not in self._unknown_options}
+        return body | {name: value for name, value in sent.items() if value is not None}
 
     async def _open(self, body: dict[str, Any], watchdog: Watchdog) -> httpx2.Response:
         """The response to `body`, its headers read, after up to RETRIES more attempts. Raises ProviderError."""
