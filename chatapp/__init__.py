@@ -33,6 +33,7 @@ from chatapp.parts import (
     UnknownPart,
     part,
 )
+from chatapp.profiles import ChatConfig
 from chatapp.questions import InputRequest
 from chatapp.registry import register
 from chatapp.sampling import ModelConfig
@@ -68,6 +69,7 @@ __all__ = [
     "ApprovalRequest",
     "Assistant",
     "ChartArtifact",
+    "ChatConfig",
     "ChatMessage",
     "CitationPart",
     "CodeArtifact",

@@ -12,6 +12,7 @@ from chatapp.customizing import Customizable
 from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
+from chatapp.profiles import ChatConfig
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
@@ -90,6 +91,9 @@ class Assistant(Customizable):
     provider: ClassVar[str] = "default"
     """Alias in CHATAPP["PROVIDERS"]."""
 
+    profile: ClassVar[ChatConfig | None] = None
+    """The configuration of a PyWry chat. What the class declares itself wins over it."""
+
     _names: tuple[str, ...]
     _frozen = False
 
@@ -100,6 +104,9 @@ class Assistant(Customizable):
         self.title = cls.title or " ".join(words)  # type: ignore[misc]
         self.placeholder = cls.placeholder or f"Message {self.title}…"  # type: ignore[misc]
         where = f"{cls.__module__}.{cls.__qualname__}"
+        for name, value in (cls.profile.get_attributes() if cls.profile else {}).items():
+            if getattr(cls, name) == getattr(Assistant, name):
+                setattr(self, name, value)
         if not _SLUG.match(self.slug):
             raise ValueError(
                 f"Assistant slug {self.slug!r} is not usable; use lowercase letters, digits and hyphens ({where}.slug)"

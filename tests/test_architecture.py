@@ -17,11 +17,14 @@ FLOORS = {
     "doing": {
         *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
         "tidying",
+        "choosing",
+        "clearing",
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
     "declaring": {
         "turn",
+        "customizing",
         "toolloop",
         "assistants",
         "greetings",
@@ -35,6 +38,7 @@ FLOORS = {
     "words": {
         *("errors", "mappers", "parts", "activity", "artifacts", "todos", "questions", "approvals"),
         *("history", "inputs", "events", "protocol", "icons"),
+        *("menu", "sampling", "profiles"),
         *("signals", "conf", "redaction", "scrubbing"),
     },
 }

@@ -30,7 +30,7 @@ from chatapp.views import health, live
 from tests.conftest import make_thread
 from tests.line import Line
 
-VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
+VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting", "settings"]
 GETS = ["", "live/", "export/"]
 RUN = UUID(int=1)
 

@@ -1,6 +1,7 @@
-"""What staff see: threads, messages and runs, to read and not to change."""
+"""What staff see: threads, messages and runs, to read and not to change; and what they set for everybody."""
 
+from chatapp.admin.preferences import SettingDefaultAdmin
 from chatapp.admin.runs import RunAdmin
 from chatapp.admin.threads import MessageAdmin, ThreadAdmin
 
-__all__ = ["MessageAdmin", "RunAdmin", "ThreadAdmin"]
+__all__ = ["MessageAdmin", "RunAdmin", "SettingDefaultAdmin", "ThreadAdmin"]

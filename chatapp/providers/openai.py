@@ -158,16 +158,16 @@ class OpenAIProvider(Provider):
             await client.close()
 
     def _write_body(self, request: ModelRequest) -> dict[str, Any]:
-        options = {**self._options, **request.options}
+        given = {**self._options, **request.options}
+        options = {name: value for name, value in given.items() if name not in self._unknown_options}
         if "max_tokens" in options:
             options[self._max_tokens_field] = options.pop("max_tokens")
         body = {"model": request.model or self.model, "messages": list(request.messages), "stream": True}
         if request.tools:
             body["tools"] = list(request.tools)
-        if self._include_usage:
+        if self._include_usage and options.get("stream", True):
             body["stream_options"] = {"include_usage": True}
-        sent = {name: value for name, value in options.items() if name not in self._unknown_options}
-        return body | {name: value for name, value in sent.items() if value is not None}
+        return body | {name: value for name, value in options.items() if value is not None}
 
     async def _open(self, body: dict[str, Any], watchdog: Watchdog) -> httpx2.Response:
         """The response to `body`, its headers read, after up to RETRIES more attempts. Raises ProviderError."""

@@ -101,8 +101,7 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (target?.id !== "chat-settings-body") return;
   const busy = [...target.children].find((row) => row.contains(document.activeElement));
   if (!busy) return;
-  const rows = [...fragment.querySelectorAll("[id]")].filter((row) => row.parentElement.parentElement === null);
-  const fresh = rows.length ? rows : [...(fragment.firstElementChild?.children ?? [])];
+  const fresh = [...fragment.children];
   if (fresh.map(({ id }) => id).join() !== [...target.children].map(({ id }) => id).join()) return; // other items
   detail.shouldSwap = false;
   for (const row of fresh) {
