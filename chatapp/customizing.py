@@ -62,6 +62,13 @@ class Customizable:
         """What get_settings and get_models give, checked, and the numbers if they are shown. Raises ValueError."""
         return self._join(self.get_settings(user), self.get_models(user), type(self).__qualname__)
 
+    def list_declared(self) -> tuple[SettingsItem, ...] | None:
+        """What everybody may set; None if that depends on the person."""
+        cls = type(self)
+        if cls.get_settings is not Customizable.get_settings or cls.get_models is not Customizable.get_models:
+            return None
+        return self.list_settings(None)
+
     def _join(
         self, settings: Sequence[SettingsItem | Mapping[str, Any]], models: Sequence[str | tuple[str, str]], where: str
     ) -> tuple[SettingsItem, ...]:

@@ -12,13 +12,13 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 import chatapp
-from chatapp import choosing, registry, signals
+from chatapp import choosing, opening, registry, signals
 from chatapp.errors import Refused
 from chatapp.models import Message, PersonSettings, SettingDefault, Thread
 from chatapp.providers.scripted import gate
 from chatapp.runs import pages, preferences
 from chatapp.runs.hub import get_hub
-from chatapp.testing import ThreadSocket
+from chatapp.testing import Page, ThreadSocket, ask
 from tests.conftest import make_thread
 from tests.line import Line
 
@@ -335,6 +335,10 @@ async def test_code_sets_something_for_a_thread_and_every_page_follows(desk: Lin
         for socket in (first, second):
             page = await socket.until(lambda page: 'value="1.4"' in page.html_of("chat-settings-body"))
             assert "Desk · The large one" in page.html_of("chat-model")
+            browser = AsyncClient()
+            await browser.aforce_login(desk.owner)
+            fresh = Page((await browser.get(f"/chat/{thread.pk}/")).content.decode())
+            assert page.html_of("chat-settings-body") == fresh.html_of("chat-settings-body")
             assert page.missed == []
     assert TOLD == []
 
@@ -445,6 +449,33 @@ async def test_numbers_that_people_chose_hold_no_more_once_they_are_hidden(desk:
     await desk.answer("Again")
 
     assert [request.options for request in desk.provider.requests if request.kind == "reply"][-1] == {}
+
+
+async def test_a_test_of_an_assistant_may_set_something() -> None:
+    class Counter(chatapp.Assistant):
+        settings = [{"id": "words", "type": "range", "max": 9, "value": 3}]
+
+        def respond(self, turn: chatapp.Turn) -> str:
+            return f"{turn.settings['words']:g}"
+
+    assert (await ask(Counter, "Hi")).text == "3"
+    assert (await ask(Counter, "Hi", settings={"words": 5})).text == "5"
+
+
+async def test_a_greeting_that_is_made_knows_what_was_set(line: Line) -> None:
+    class Host(chatapp.Assistant):
+        settings = [{"id": "brief", "type": "toggle"}]
+
+        def greeting(self, turn: chatapp.Turn) -> str:
+            return "Hi." if turn.settings["brief"] else "A very good morning."
+
+    line.declares(Host)
+    await choosing.choose(line.owner, line.thread_id, {"brief": "on"})
+
+    await opening.greet(line.owner, line.thread_id)
+    await line.ended()
+
+    assert await chatapp.get_greeting(line.thread_id) == "Hi."
 
 
 # ---- over HTTP

@@ -67,11 +67,14 @@ class SettingDefault(models.Model):
         return f"{self.assistant}: {self.key}"
 
     def clean(self) -> None:
-        """A default must be one of what the item takes, if the assistant declares that item for everybody."""
+        """A default must be one that its item takes, if the assistant declares the same items for everybody."""
         assistant = registry.get(self.assistant)
         if assistant is None:
             raise ValidationError({"assistant": _("There is no such assistant.")})
-        items = {item.id: item for item in assistant.list_settings(None) if item.has_value}
+        declared = assistant.list_declared()
+        if declared is None:
+            return  # Whatever does not fit will not hold.
+        items = {item.id: item for item in declared if item.has_value}
         if self.key not in items:
             raise ValidationError({"key": _("This assistant has these settings: %s") % (", ".join(items) or "–")})
         if self.value is not None:

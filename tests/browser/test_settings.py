@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from .conftest import Open
+from .model import QUESTION, Model
 from .test_page import UNNAMED
 from .visit import Visit
 
@@ -91,6 +92,22 @@ async def test_an_action_closes_the_dialog_says_its_sentence_and_clears_everywhe
     await (await open_settings(first)).get_by_role("button", name="Clear the conversation").click()
     for visit in (first, second):
         await expect(visit.questions).to_have_count(0)
+
+
+async def test_escape_closes_the_settings_and_not_the_answer_too(open_page: Open, model: Model) -> None:
+    visit = await open_page("/chat/new/queueing/")
+    await visit.ask(f"Hi {QUESTION}")
+    await model.say("So far.")
+    await expect(visit.said).to_have_text("So far.")
+    dialog = await open_settings(visit)
+    await expect(dialog).to_contain_text("No settings")
+
+    await visit.page.keyboard.press("Escape")
+
+    await expect(dialog).to_be_hidden()
+    await expect(visit.button("Settings")).to_be_focused()
+    await model.finish(" Done.")
+    await visit.until_state("complete")
 
 
 async def test_a_new_chat_says_that_it_holds_for_all_and_so_it_does(open_page: Open) -> None:

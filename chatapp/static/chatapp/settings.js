@@ -72,6 +72,18 @@ document.addEventListener("keydown", (event) => {
   find("chat-settings").hidePopover();
 });
 
+// On the window, before it gets there: at the document Escape stops the answer if nothing was open but that.
+addEventListener(
+  "keydown",
+  (event) => {
+    const dialog = find("chat-settings");
+    if (event.key !== "Escape" || event.isComposing || !dialog?.matches(":popover-open")) return;
+    event.preventDefault();
+    dialog.hidePopover();
+  },
+  { capture: true },
+);
+
 document.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
   if (form.id === "chat-settings-form") return event.preventDefault();
