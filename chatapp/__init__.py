@@ -23,6 +23,7 @@ from chatapp.files.context import CONTEXT_TOOL
 from chatapp.files.parts import FilePart
 from chatapp.greetings import Greeting
 from chatapp.mappers import mapper
+from chatapp.menu import SettingsItem
 from chatapp.parts import (
     ErrorPart,
     HtmlPart,
@@ -35,14 +36,17 @@ from chatapp.parts import (
     UnknownPart,
     part,
 )
+from chatapp.profiles import ChatConfig
 from chatapp.questions import InputRequest
 from chatapp.registry import register
+from chatapp.sampling import ModelConfig
 from chatapp.todos import TodoItem, TodoUpdate
 from chatapp.tools import Tool, ToolRejected, tool
-from chatapp.turn import ChatMessage, ModelConfig, Turn
+from chatapp.turn import ChatMessage, Turn
 
 if TYPE_CHECKING:
     from chatapp.attaching import attach_path, attach_path_sync
+    from chatapp.choosing import update_settings, update_settings_sync
     from chatapp.opening import (
         clear_messages,
         clear_messages_sync,
@@ -70,6 +74,7 @@ __all__ = [
     "ApprovalRequest",
     "Assistant",
     "ChartArtifact",
+    "ChatConfig",
     "ChatFile",
     "ChatMessage",
     "CitationPart",
@@ -95,6 +100,7 @@ __all__ = [
     "ProviderError",
     "RawPart",
     "Rewind",
+    "SettingsItem",
     "Status",
     "Suggestion",
     "TableArtifact",
@@ -143,6 +149,8 @@ __all__ = [
     "tool",
     "update_input",
     "update_input_sync",
+    "update_settings",
+    "update_settings_sync",
     "update_todos",
     "update_todos_sync",
 ]
@@ -150,6 +158,7 @@ __version__ = "0.1.0"
 
 _DOING = {
     "chatapp.attaching": ("attach_path",),
+    "chatapp.choosing": ("update_settings",),
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Literal, get_args
 
 from chatapp import greetings, handlers, prompts
 from chatapp.conf import WhileRunning, settings
+from chatapp.customizing import Customizable
 from chatapp.files.kinds import Accepted, Declared, read_declared
 from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
+from chatapp.profiles import ChatConfig
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
@@ -32,7 +34,7 @@ class Suggestion:
     """Name of an icon of the template tag `icon`."""
 
 
-class Assistant:
+class Assistant(Customizable):
     """Answers questions. Subclass it, set attributes, and decorate it with `@chatapp.register`.
 
     There is one instance of each class, shared by all people and frozen: what belongs to one person is on `turn`. Each
@@ -97,11 +99,8 @@ class Assistant:
     provider: ClassVar[str] = "default"
     """Alias in CHATAPP["PROVIDERS"]."""
 
-    model: ClassVar[str] = ""
-    """Model to ask. Empty: the provider's own."""
-
-    options: ClassVar[Mapping[str, Any]] = {}
-    """Sampling options for the provider, such as {"temperature": 0.2}."""
+    profile: ClassVar[ChatConfig | None] = None
+    """The configuration of a PyWry chat. What the class declares itself wins over it."""
 
     _names: tuple[str, ...]
     _frozen = False
@@ -113,6 +112,9 @@ class Assistant:
         self.title = cls.title or " ".join(words)  # type: ignore[misc]
         self.placeholder = cls.placeholder or f"Message {self.title}…"  # type: ignore[misc]
         where = f"{cls.__module__}.{cls.__qualname__}"
+        for name, value in (cls.profile.get_attributes() if cls.profile else {}).items():
+            if getattr(cls, name) == getattr(Assistant, name):
+                setattr(self, name, value)
         if not _SLUG.match(self.slug):
             raise ValueError(
                 f"Assistant slug {self.slug!r} is not usable; use lowercase letters, digits and hyphens ({where}.slug)"
@@ -126,6 +128,7 @@ class Assistant:
             check_icon(cls.icon, f" ({where}.icon)")
         _name_tools(self.tools, where)
         read_declared(self.attachments, f"{where}.attachments")
+        self.check_settings(where)
         self._names = handlers.check_arguments(self.respond, where)
         greetings.as_greeting(self.greeting, f"{where}.greeting")
         greetings.check_startup(self.startup_messages, f"{where}.startup_messages")

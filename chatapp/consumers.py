@@ -61,7 +61,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         self._thread_id = UUID(self.scope["url_route"]["kwargs"]["thread_id"])
         query = parse_qs(self.scope.get("query_string", b"").decode())
         self._assistant = (query.get("assistant") or [""])[0]
-        visit = (query.get("visit") or [None])[0]
+        visit, menu = (query.get("visit") or [None])[0], (query.get("menu") or [None])[0]
         refusal, has_begun = await self._enter()
         await self.accept()
         if refusal is not None:
@@ -69,7 +69,9 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         hub = get_hub()
         if settings.LIMITS and hub.count_readers(str(self._user.pk)) >= settings.SOCKETS_PER_PERSON:
             return await self._refuse(CloseCode.TOO_MANY)
-        self._follower = Follower(hub, user=self._user, thread_id=self._thread_id, is_new=not has_begun, visit=visit)
+        self._follower = Follower(
+            hub, user=self._user, thread_id=self._thread_id, is_new=not has_begun, visit=visit, menu=menu
+        )
         self._follower.on_sign_out = self._on_sign_out
         self._follower.on_drain = self._on_drain
         await hub.join(self._follower)

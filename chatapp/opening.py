@@ -19,7 +19,7 @@ from chatapp.greetings import as_greeting
 from chatapp.models import LIVE_STATES, Message, Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
-from chatapp.runs import greetings
+from chatapp.runs import greetings, preferences
 from chatapp.runs.hub import get_hub
 from chatapp.runs.live import Job
 from chatapp.turn import Turn
@@ -81,14 +81,23 @@ def _try_store_greeting(user: Any, thread_id: UUID, slug: str, mailbox: str) -> 
     thread.greeting, thread.greeting_dismissible = [], declared.dismissible
     thread.greeting_version += 1
     thread.save(force_insert=is_new)
-    turn = Turn(assistant=answers, messages=(), user=user, thread_id=thread_id, run_id=uuid4())
+    chosen = preferences.load_settings(answers, user, thread)
+    turn = Turn(
+        assistant=answers,
+        messages=(),
+        user=user,
+        thread_id=thread_id,
+        run_id=uuid4(),
+        config=answers.make_config(chosen),
+        settings=chosen,
+    )
     run = Run(
         id=turn.run_id,
         thread=thread,
         kind=Run.Kind.GREETING,
         hub=mailbox,
         provider=answers.provider,
-        model=answers.model or turn.get_provider().model,
+        model=turn.config.model or answers.model or turn.get_provider().model,
         started_at=Now(),
         heartbeat_at=Now(),
     )

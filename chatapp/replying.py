@@ -7,11 +7,11 @@ from django.db.models.functions import Now
 
 from chatapp.assistants import Assistant
 from chatapp.models import Message, Run, Thread
-from chatapp.runs import greetings, transcript
+from chatapp.runs import greetings, preferences, transcript
 from chatapp.runs.live import Job
 from chatapp.runs.titles import wants_title
 from chatapp.todos import are_all_done, load_todos
-from chatapp.turn import ModelConfig, Turn
+from chatapp.turn import Turn
 
 
 def store_reply(
@@ -37,7 +37,8 @@ def store_reply(
         thread.save(update_fields=["head", "updated_at", "todos", *(["title"] if is_first else []), *greeting])
     Message.objects.bulk_create([*startup, question, reply] if is_new else [reply])
     run_id = uuid4()
-    config = ModelConfig(**{key: thread.settings.get(key) for key in ModelConfig.__dataclass_fields__})
+    chosen = preferences.load_settings(assistant, user, thread)
+    config = assistant.make_config(chosen)
     turn = Turn(
         assistant=assistant,
         messages=tuple(history),
@@ -45,7 +46,7 @@ def store_reply(
         thread_id=thread.pk,
         run_id=run_id,
         config=config,
-        settings=dict(thread.settings),
+        settings=chosen,
     )
     run = Run(
         id=run_id,

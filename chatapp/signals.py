@@ -19,3 +19,8 @@ greeting_dismissed = Signal()
 
 Sender: the Assistant's class.
 """
+
+settings_changed = Signal()
+"""A person set something, and it is stored; an action has the value None. Arguments: `thread_id` (UUID), `key`,
+`value`, `user`, `scope` ("thread" or "person"). Sender: the Assistant's class.
+"""

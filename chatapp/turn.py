@@ -16,6 +16,7 @@ from chatapp.inputs import InputUpdate
 from chatapp.parts import Part
 from chatapp.providers.base import ModelRequest, Provider, get_provider
 from chatapp.questions import InputRequest, InputType
+from chatapp.sampling import ModelConfig
 from chatapp.stretches import MessageStream, Speech
 from chatapp.toolloop import converse
 from chatapp.tools import Tool
@@ -42,23 +43,6 @@ class ChatMessage:
 
     attachments: Sequence[Any] = ()
     """Files that came with it, each a chatapp.ChatFile."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
-    """What was chosen for this answer; None leaves it to the provider."""
-
-    model: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-
-    def get_options(self) -> dict[str, Any]:
-        """The chosen sampling options by their wire names, without the model."""
-        names = ("temperature", "max_tokens", "top_p", "frequency_penalty", "presence_penalty")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Desk(Protocol):
@@ -100,7 +84,8 @@ class Turn:
     """Model and sampling chosen for this answer."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """The thread's settings as they were when the question came."""
+    """What was chosen in the menu of the assistant, for the thread, by the person or by the site, as it was when the
+    question came; and whatever else code keeps in the thread's settings."""
 
     provider: Provider | None = None
     """Who produces the tokens; None: the one that the assistant names."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, files, live, pages, shares, streams, verbs
+from chatapp.views import artifacts, exports, files, live, menus, pages, shares, streams, verbs
 
 app_name = "chatapp"
 
@@ -23,6 +23,7 @@ urlpatterns = [
     path("<uuid:thread_id>/delete/", verbs.delete, name="delete"),
     path("<uuid:thread_id>/todos/clear/", verbs.clear_todos, name="clear-todos"),
     path("<uuid:thread_id>/greeting/", verbs.greet, name="greet"),
+    path("<uuid:thread_id>/settings/", menus.change_settings, name="settings"),
     path("<uuid:thread_id>/export/", exports.export, name="export"),
     path("<uuid:thread_id>/share/", shares.share, name="share"),
     path("shares/", shares.list_shares, name="shares"),

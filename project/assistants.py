@@ -52,6 +52,24 @@ class Guide(chatapp.Assistant):
         "short paragraphs, lists, tables, fenced code with its language, LaTeX between $$ for formulas. "
         "Say so when you do not know."
     )
+    settings = [
+        chatapp.SettingsItem(
+            id="length",
+            label="Length of answers",
+            type="select",
+            options=[("usual", "As it comes"), ("short", "Short"), ("thorough", "Thorough")],
+        ),
+        chatapp.SettingsItem(id="examples", label="Give examples", type="toggle", help="One for each idea."),
+        chatapp.SettingsItem(id="end", type="separator"),
+        chatapp.SettingsItem(id="clear-history", label="Clear this chat", help="Its messages go for good."),
+    ]
+
+    async def get_instructions(self, turn: chatapp.Turn) -> str:  # type: ignore[override]  # either colour will do
+        """What is always said, and what the person set."""
+        told = {"short": "Answer in a few sentences.", "thorough": "Answer in depth."}
+        wishes = [told.get(turn.settings.get("length", ""), "")]
+        wishes += ["Give an example for each idea."] if turn.settings.get("examples") else []
+        return " ".join(filter(None, (self.instructions, *wishes)))
 
 
 @chatapp.tool(title="Book a courier", icon="truck")

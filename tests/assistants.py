@@ -111,3 +111,31 @@ class Teller(chatapp.Assistant):
         arguments: dict[str, Any] = {} if turn.text == "count_parcels" else {"order_number": 17}
         script = ScriptedProvider([call(turn.text, **arguments)], ["All done."])
         return replace(turn, provider=script).stream()
+
+
+@chatapp.register
+class Adjustable(chatapp.Assistant):
+    """Says what was set, and lets everything be set."""
+
+    settings = [
+        chatapp.SettingsItem(id="brief", label="Short answers", type="toggle", help="A sentence or two."),
+        chatapp.SettingsItem(id="tone", label="Tone", type="select", options=["plain", ("warm", "Warm and kind")]),
+        chatapp.SettingsItem(id="courage", label="Courage", type="range", help="How much it dares."),
+        chatapp.SettingsItem(id="region", label="Region", type="select", options=["ch", "de"], locked=True),
+        chatapp.SettingsItem(id="end", label="This chat", type="separator"),
+        chatapp.SettingsItem(id="clear-history", label="Clear the conversation"),
+        chatapp.SettingsItem(id="remind", label="Remind me"),
+    ]
+    models = ["small", ("large", "The large one")]
+    show_configuration_controls = True
+    config = {"temperature": 1}
+
+    def on_settings_change(self, thread: Any, key: str, value: Any, user: Any) -> None:
+        """Reminds nobody."""
+        if key == "remind":
+            raise chatapp.VisibleError("There is nothing to remind you of.")
+
+    def respond(self, turn: chatapp.Turn) -> str:
+        """What was set."""
+        told = [f"{key}={value}" for key, value in sorted(turn.settings.items())]
+        return f"{', '.join(told)}; {turn.config.get_options()}"

@@ -15,13 +15,14 @@ FLOORS = {
     "wiring": {"apps", "checks", "urls", "routing"},
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
-        *("actions", "answering", "attaching", "exporting", "opening", "posting", "queueing", "replying"),
-        *("sharing", "speaking", "streams", "tidying"),
+        *("actions", "answering", "attaching", "choosing", "clearing", "exporting", "opening", "posting"),
+        *("queueing", "replying", "sharing", "speaking", "streams", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
     "declaring": {
         "turn",
+        "customizing",
         "toolloop",
         "assistants",
         "greetings",
@@ -35,6 +36,7 @@ FLOORS = {
     "words": {
         *("errors", "mappers", "parts", "activity", "artifacts", "todos", "questions", "approvals"),
         *("history", "inputs", "events", "protocol", "icons"),
+        *("menu", "sampling", "profiles"),
         *("signals", "conf", "redaction", "scrubbing"),
     },
 }

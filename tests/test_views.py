@@ -43,6 +43,7 @@ VERBS = [
     "share",
     "files",
     f"files/{UUID(int=1)}/remove",
+    "settings",
 ]
 GETS = ["", "live/", "export/", "share/"]
 RUN = UUID(int=1)

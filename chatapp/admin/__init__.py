@@ -1,8 +1,9 @@
-"""What staff see: threads, messages and runs, to read and not to change."""
+"""What staff see: threads, messages and runs, to read and not to change; and what they set for everybody."""
 
 from chatapp.admin.files import AttachmentAdmin
+from chatapp.admin.preferences import SettingDefaultAdmin
 from chatapp.admin.runs import RunAdmin
 from chatapp.admin.shares import ShareAdmin
 from chatapp.admin.threads import MessageAdmin, ThreadAdmin
 
-__all__ = ["AttachmentAdmin", "MessageAdmin", "RunAdmin", "ShareAdmin", "ThreadAdmin"]
+__all__ = ["AttachmentAdmin", "MessageAdmin", "RunAdmin", "SettingDefaultAdmin", "ShareAdmin", "ThreadAdmin"]

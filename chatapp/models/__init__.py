@@ -1,8 +1,9 @@
-"""What is stored: threads, messages and files (content), runs (events)."""
+"""What is stored: threads, messages and files (content), runs (events), what people and staff set."""
 
 from chatapp.models.files import Attachment
+from chatapp.models.preferences import PersonSettings, SettingDefault
 from chatapp.models.runs import LIVE_STATES, Run
 from chatapp.models.shares import Share
 from chatapp.models.threads import Message, Thread
 
-__all__ = ["LIVE_STATES", "Attachment", "Message", "Run", "Share", "Thread"]
+__all__ = ["LIVE_STATES", "Attachment", "Message", "PersonSettings", "Run", "SettingDefault", "Share", "Thread"]

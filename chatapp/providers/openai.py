@@ -93,6 +93,7 @@ class OpenAIProvider(Provider):
             raise ImproperlyConfigured(f"no key: give api_key, or set the environment variable {variable}")
         self._options = dict(options or {})
         self._max_tokens_field = max_tokens_field or ("max_tokens" if is_elsewhere else known.max_tokens_field)
+        self._unknown_options = frozenset() if is_elsewhere else known.unknown_options
         self._include_usage = include_usage
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._query = dict(query or {})
@@ -159,13 +160,14 @@ class OpenAIProvider(Provider):
             await client.close()
 
     def _write_body(self, request: ModelRequest) -> dict[str, Any]:
-        options = {**self._options, **request.options}
+        given = {**self._options, **request.options}
+        options = {name: value for name, value in given.items() if name not in self._unknown_options}
         if "max_tokens" in options:
             options[self._max_tokens_field] = options.pop("max_tokens")
         body = {"model": request.model or self.model, "messages": list(request.messages), "stream": True}
         if request.tools:
             body["tools"] = list(request.tools)
-        if self._include_usage:
+        if self._include_usage and options.get("stream", True):
             body["stream_options"] = {"include_usage": True}
         return body | {name: value for name, value in options.items() if value is not None}
 

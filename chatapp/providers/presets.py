@@ -22,6 +22,9 @@ class Preset:
     max_tokens_field: str = "max_tokens"
     """What the option `max_tokens` is called there."""
 
+    unknown_options: frozenset[str] = frozenset()
+    """Options that are refused there, and so are never sent."""
+
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
@@ -30,6 +33,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             api_key_env="OPENAI_API_KEY",
             # Its newer models refuse the old name.
             max_tokens_field="max_completion_tokens",
+            unknown_options=frozenset({"top_k"}),
         ),
         "ollama": Preset(base_url="http://127.0.0.1:11434/v1"),
     }

@@ -22,6 +22,8 @@ QUEUE = "chat-queue"
 GREETING = "chat-greeting"
 START = "chat-start"
 INPUT = "chat-input"
+SETTINGS = "chat-settings-body"
+MODEL = "chat-model"
 
 
 class Fragment(NamedTuple):

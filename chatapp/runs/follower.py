@@ -55,11 +55,13 @@ class Follower:
         is_new: bool = False,
         person: str = "",
         visit: str | None = None,
+        menu: str | None = None,
     ) -> None:
         """`is_new`: nobody has begun the thread, so there is nothing to look for until somebody does.
 
         `person`: who reads, if it is no user. `visit`: the page is of the visit in which the thread was begun (see
-        runs.greetings), and was loaded with a welcome of this digest. None: it is not.
+        runs.greetings), and was loaded with a welcome of this digest. None: it is not. `menu`: the page was loaded
+        with settings of this digest. None: nobody knows.
         """
         self.thread_id = thread_id
         self.person = person or str(user.pk)
@@ -71,7 +73,7 @@ class Follower:
         """See hub.Reader."""
         self._user = user
         self._hub = hub
-        self._page = PageState(visit=visit)
+        self._page = PageState(visit=visit, menu=menu)
         self._news = asyncio.Event()
         self._feed: Feed | None = None
         self._is_new = is_new
@@ -95,7 +97,13 @@ class Follower:
         the page, and must not be sent twice.
         """
         if not self._has_resumed or (last is None and not cursors):
-            self._page = PageState(last=last, cursors=dict(cursors), visit=self._page.visit, is_new=self._is_new)
+            self._page = PageState(
+                last=last,
+                cursors=dict(cursors),
+                visit=self._page.visit,
+                menu=self._page.menu,
+                is_new=self._is_new,
+            )
         self._has_resumed = True
         if self._is_new:
             self._notices.append(fragments.no_cursor(self.cursor_id))  # The page hears that it is up to date.

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from chatapp import registry
 from chatapp.conf import settings
 from chatapp.models import Run, Thread
 from chatapp.models.calls import in_database
@@ -19,11 +20,13 @@ from chatapp.rendering import fragments, renderer
 from chatapp.rendering.activity import draw_todos
 from chatapp.rendering.fragments import Fragment
 from chatapp.rendering.greetings import WelcomeView, draw_welcome, render_welcome
+from chatapp.rendering.menus import render_menu
 from chatapp.rendering.renderer import MessageView
 from chatapp.todos import TodoItem, load_todos
 
 from . import greetings, queue, transcript
 from .listing import list_threads
+from .preferences import load_menu
 
 
 @dataclass(slots=True)
@@ -38,6 +41,10 @@ class PageState:
     queue: Sequence[UUID] | None = None
     is_live: bool | None = None
     visit: str | None = None
+    menu: str | None = None
+    """Digest of the settings. None: nobody knows; what is there is taken for right."""
+    settings: Any = None
+    """Those of the thread with which it was looked at last."""
     is_new: bool = False
     """It was loaded before there was a thread."""
     welcome: WelcomeView | None = None
@@ -81,6 +88,8 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         changed.append(fragments.text(fragments.TITLE, thread.title or _("New chat")))
     todos = load_todos(thread.todos)
     changed += draw_todos(page.todos, todos)
+    menu, settings_changed = _draw_menu(page, thread, user, is_stale=with_list)
+    changed += settings_changed
     waiting = queue.list_waiting(thread)
     queued = tuple(message.pk for message in waiting)
     if queued != (page.queue or ()) or (page.queue is None and transcript.get_while_running(thread) in queue.MODES):
@@ -100,11 +109,29 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         queue=queued,
         is_live=is_live,
         visit=page.visit,
+        menu=menu,
+        settings=thread.settings,
         welcome=above.welcome,
         knows_welcome=True,
     )
     mark = transcript.get_mark(thread, found.live_run)
     return Found([*changed, *around], shown, following.live_run, mark)
+
+
+def _draw_menu(page: PageState, thread: Thread, user: Any, *, is_stale: bool) -> tuple[str | None, list[Fragment]]:
+    """The digest of the settings, and what makes them what they should be. No query if nothing hints at a change."""
+    if page.settings == thread.settings and not is_stale:
+        return page.menu, []
+    assistant = registry.get(thread.assistant)
+    if assistant is None or not assistant.show_settings:
+        return None, []
+    menu = load_menu(assistant, user, thread)
+    if page.menu in (None, menu.digest):
+        return menu.digest, []
+    changed = [fragments.fill(fragments.SETTINGS, render_menu(menu))]
+    if menu.model:
+        changed.append(fragments.text(fragments.MODEL, f"{assistant.title} · {menu.model}"))
+    return menu.digest, changed
 
 
 def _with_greeting(

@@ -264,7 +264,7 @@ def get_mark(thread: Thread, live_run: Run | None) -> tuple[Any, ...]:
     """Something that differs whenever what a page shows of the thread would."""
     greeting = (thread.greeting, thread.greeting_dismissed_at)
     run = (live_run.pk, live_run.state) if live_run else ()
-    return (thread.head_id, thread.title, thread.todos, thread.queued_at, *greeting, *run)
+    return (thread.head_id, thread.title, thread.todos, thread.queued_at, thread.settings, *greeting, *run)
 
 
 @in_database
@@ -272,6 +272,6 @@ def find_marks(thread_ids: Sequence[UUID]) -> dict[UUID, tuple[Any, ...]]:
     """The marks of those of these threads that exist. Two queries, however many there are."""
     unfinished = Run.objects.filter(thread_id__in=thread_ids, kind=Run.Kind.REPLY, finished_at__isnull=True).order_by()
     live = {run.thread_id: run for run in unfinished.only("thread_id", "state")}
-    columns = ("head_id", "title", "todos", "queued_at", "greeting", "greeting_dismissed_at")
+    columns = ("head_id", "title", "todos", "queued_at", "settings", "greeting", "greeting_dismissed_at")
     threads = Thread.objects.filter(pk__in=thread_ids).order_by().only(*columns)
     return {thread.pk: get_mark(thread, live.get(thread.pk)) for thread in threads}

@@ -10,7 +10,7 @@ is what a browser would show after the frames that came (it needs html5lib).
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -83,12 +83,14 @@ async def ask(
     history: Iterable[ChatMessage] = (),
     model_says: Script = (),
     person_says: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Answer:
     """The answer of an assistant, with a scripted model behind it. Raises what `respond` raises.
 
     A `call` in what the model says ends what it says to one request: what follows is for the next one. `person_says`
     are the answers to what it asks meanwhile, in order; "" and what is missing is nobody in time; a tool that must be
     allowed asks for "allow", "allow_thread" or "deny". Without it all tools are allowed, and other questions an error.
+    `settings` is what the person set; the rest is as the assistant declares it.
     """
     provider = ScriptedProvider(*([model_says] if callable(model_says) else split_rounds(model_says)))
     instance = assistant if isinstance(assistant, Assistant) else assistant()
@@ -104,7 +106,18 @@ async def ask(
             assembler.take(item)
 
     speech = Speech(hear)
-    turn = Turn(assistant=instance, messages=messages, user=user, provider=provider, desk=desk, speech=speech)
+    items = await sync_to_async(instance.list_settings)(user)
+    chosen = {item.id: item.value for item in items if item.has_value} | dict(settings or {})
+    turn = Turn(
+        assistant=instance,
+        messages=messages,
+        user=user,
+        config=instance.make_config(chosen),
+        settings=chosen,
+        provider=provider,
+        desk=desk,
+        speech=speech,
+    )
     stretches.enter(speech)
     async for item in instance.answer(turn):
         await speech.take(item)

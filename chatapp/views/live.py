@@ -33,8 +33,8 @@ async def live(request: HttpRequest, thread_id: UUID) -> HttpResponseBase:
     has_begun = await actions.ahas_begun(user, thread_id)
     if has_begun is None:
         raise actions.not_found()
-    visit = request.GET.get("visit")
-    follower = Follower(get_hub(), user=user, thread_id=thread_id, is_new=not has_begun, visit=visit)
+    visit, menu = request.GET.get("visit"), request.GET.get("menu")
+    follower = Follower(get_hub(), user=user, thread_id=thread_id, is_new=not has_begun, visit=visit, menu=menu)
     resume(follower, request)
     return stream_events(follower, request.session.session_key)
 

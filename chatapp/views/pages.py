@@ -1,5 +1,6 @@
 """Pages: a new chat, a thread, and its earlier messages. Sync: they read the database and draw."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -20,8 +21,10 @@ from chatapp.rendering import renderer
 from chatapp.rendering.activity import TodoView
 from chatapp.rendering.files import Tray, make_tray
 from chatapp.rendering.greetings import render_welcome
+from chatapp.rendering.menus import render_menu
 from chatapp.runs import attachments, greetings, journal, queue, transcript
 from chatapp.runs.listing import list_threads
+from chatapp.runs.preferences import load_menu
 from chatapp.todos import load_todos
 
 from .access import private
@@ -54,10 +57,21 @@ def thread(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 
 
 def render_thread(
-    request: HttpRequest, thread: Thread, *, is_new: bool = False, notice: str = "", draft: str = "", status: int = 200
+    request: HttpRequest,
+    thread: Thread,
+    *,
+    is_new: bool = False,
+    notice: str = "",
+    draft: str = "",
+    status: int = 200,
+    problems: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """The page of a thread; with a notice and the text that was not taken after a form was refused."""
+    """The page of a thread; with a notice and the text that was not taken after a form was refused.
+
+    `problems` are of settings that were not taken, by the item: then the settings are open.
+    """
     assistant = registry.get(thread.assistant)
+    menu = load_menu(assistant, request.user, thread) if assistant and assistant.show_settings else None
     path = [] if is_new else transcript.get_path(thread)
     startup = greetings.load_startup(thread)
     shown = path[-settings.PAGE_MESSAGES :] or list(startup)
@@ -70,6 +84,8 @@ def render_thread(
     query = f"assistant={thread.assistant}"
     if in_visit:
         query += f"&visit={above.welcome.digest if above.welcome is not None else 'none'}"
+    if menu and menu.values:
+        query += f"&menu={menu.digest}"
     context: dict[str, Any] = {
         "thread": {"id": thread.pk, "title": thread.title, "is_new": is_new},
         "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
@@ -90,7 +106,10 @@ def render_thread(
         "live_url": f"{reverse('chatapp:live', args=[thread.pk])}?{query}",
         "client_id": uuid4(),
         "share_scopes": policy.get_share_scopes(request.user),
-        "model": _get_model(assistant),
+        "menu": menu,
+        "menu_html": render_menu(menu, problems) if menu else "",
+        "problems": problems,
+        "model": (menu and menu.model) or _get_model(assistant),
         "settings": settings,
         "notice": notice,
         "draft": draft,

@@ -1,8 +1,11 @@
 """What a provider is made of, and whose key goes where."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from chatapp.providers.base import ModelRequest
 from chatapp.providers.openai import OpenAIProvider
 from chatapp.providers.presets import PRESETS
 from chatapp.providers.transport import AiohttpTransport
@@ -110,3 +113,47 @@ def test_nothing_shows_the_key() -> None:
 
 def test_every_preset_has_an_address() -> None:
     assert all(preset.base_url.startswith(("http://", "https://")) for preset in PRESETS.values())
+
+
+NUMBERS = {
+    "max_tokens": 100,
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "top_k": 40,
+    "frequency_penalty": 1,
+    "presence_penalty": -1,
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "renamed", "refused"),
+    [
+        ({"api_key": KEY}, "max_completion_tokens", {"top_k"}),
+        ({"preset": "ollama"}, "max_tokens", set()),
+        ({"base_url": "https://llm.example.com/v1"}, "max_tokens", set()),
+    ],
+)
+def test_each_server_is_sent_the_numbers_that_it_knows_by_the_names_that_it_knows(
+    options: dict[str, Any], renamed: str, refused: set[str]
+) -> None:
+    body = OpenAIProvider(model="m", **options)._write_body(ModelRequest(messages=[], options=NUMBERS))
+
+    known = {renamed if name == "max_tokens" else name: value for name, value in NUMBERS.items() if name not in refused}
+    rest = {"model": "m", "messages": [], "stream": True, "stream_options": {"include_usage": True}}
+    assert body == rest | known
+
+
+def test_seed_and_stop_sequences_are_sent_only_if_they_are_set() -> None:
+    provider = OpenAIProvider(model="m", api_key=KEY)
+
+    plain = provider._write_body(ModelRequest(messages=[], options={"seed": None}))
+    full = provider._write_body(ModelRequest(messages=[], options={"seed": 7, "stop": ["END"]}))
+
+    assert {"seed", "stop"}.isdisjoint(plain)
+    assert (full["seed"], full["stop"]) == (7, ["END"])
+
+
+def test_an_answer_that_is_asked_for_as_a_whole_has_no_options_of_a_stream() -> None:
+    body = OpenAIProvider(model="m", api_key=KEY)._write_body(ModelRequest(messages=[], options={"stream": False}))
+
+    assert body == {"model": "m", "messages": [], "stream": False}

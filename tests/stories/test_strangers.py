@@ -61,6 +61,7 @@ DOORS = {
     "stream-live": Door(is_for_visitors=True),
     "stream-cancel": Door("POST", is_for_visitors=True),
     "greet": Door("POST"),
+    "settings": Door("POST", {"key": "brief", "value": "on"}),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
     "share": Door("POST", {"scope": "link", "until": "never"}),
     "shares": Door(is_of_a_thread=False),

@@ -1,0 +1,39 @@
+"""A person clears a conversation: its messages go for good, and so do what waits to be sent and the plan."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from chatapp.actions import not_found
+from chatapp.errors import Refused
+from chatapp.models import Thread
+from chatapp.models.calls import in_database
+from chatapp.opening import clear_messages
+from chatapp.policy import get_policy
+from chatapp.runs.hub import get_hub
+
+
+async def clear(user: Any, thread_id: UUID) -> None:
+    """Empty the thread in all open pages; an answer that is under way is stopped. Its title and settings stay.
+
+    Raises Refused: not the owner (403), no such thread (404).
+    """
+    await _check(user, thread_id)
+    await clear_messages(thread_id)
+    await _store_cleared(thread_id)
+    await get_hub().thread_changed(thread_id, str(user.pk))
+
+
+@in_database
+def _check(user: Any, thread_id: UUID) -> None:
+    thread = get_policy().get_thread(user, thread_id)
+    if thread is None:
+        raise not_found()
+    if thread.owner_id != user.pk:
+        raise Refused("not_yours", _("Only the owner of this conversation can do that."), status=403)
+
+
+@in_database
+def _store_cleared(thread_id: UUID) -> None:
+    Thread.objects.filter(pk=thread_id).update(todos=[], queued_at=None)
