@@ -92,6 +92,9 @@ class Assistant:
     model: ClassVar[str] = ""
     """Model to ask. Empty: the provider's own."""
 
+    models: ClassVar[Sequence[str | tuple[str, str]]] = ()
+    """Models that a person may choose in place of `model`: a name, or a (name, label) pair. None: no choice."""
+
     options: ClassVar[Mapping[str, Any]] = {}
     """Sampling options for the provider, such as {"temperature": 0.2}."""
 
@@ -154,6 +157,10 @@ class Assistant:
     def get_prompts(self, user: Any) -> Sequence[str | tuple[str, str] | Suggestion]:
         """The menu beside the message box of this person."""
         return self.prompts
+
+    def get_models(self, user: Any) -> Sequence[str | tuple[str, str]]:
+        """The models from which this person may choose; see `models`."""
+        return self.models
 
     def get_instructions(self, turn: Turn) -> str:
         """What the model is told before this conversation. May be a coroutine function."""

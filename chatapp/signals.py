@@ -19,3 +19,8 @@ greeting_dismissed = Signal()
 
 Sender: the Assistant's class.
 """
+
+feedback_given = Signal()
+"""A person rated an answer, changed that or took it back. Arguments: `message_id` (UUID), `feedback` (models.Feedback;
+None: it was taken back). Sender: the Assistant's class.
+"""

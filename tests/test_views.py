@@ -31,6 +31,7 @@ from tests.conftest import make_thread
 from tests.line import Line
 
 VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
+VERBS += ["edit", "versions", "continue", "fork", "delete-message", "feedback"]
 GETS = ["", "live/", "export/"]
 RUN = UUID(int=1)
 
@@ -258,8 +259,8 @@ def test_a_form_without_its_token_is_refused(owner: Any) -> None:
 def test_each_door_takes_its_own_method_only(owner_client: Client, owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
 
-    # A link and a form lead to the file of a conversation.
-    doors = [door for door in list_doors(thread.pk) if not door[1].endswith("/export/")]
+    # A link and a form lead to the file of a conversation; two forms have a page of their own.
+    doors = [door for door in list_doors(thread.pk) if not door[1].endswith(("/export/", "/edit/", "/feedback/"))]
     for method, path in [("get", "/chat/"), *doors]:
         other = {"get": "post", "post": "get"}[method]
         assert getattr(owner_client, other)(path).status_code == 405, path

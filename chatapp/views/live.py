@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from chatapp import actions, protocol
 from chatapp.conf import settings
-from chatapp.runs.follower import Follower, Frame, Gone
+from chatapp.runs.follower import Follower, Frame, Gone, read_revision
 from chatapp.runs.hub import get_hub
 
 from .access import private
@@ -33,8 +33,9 @@ async def live(request: HttpRequest, thread_id: UUID) -> HttpResponseBase:
     has_begun = await actions.ahas_begun(user, thread_id)
     if has_begun is None:
         raise actions.not_found()
-    visit = request.GET.get("visit")
-    follower = Follower(get_hub(), user=user, thread_id=thread_id, is_new=not has_begun, visit=visit)
+    visit, revision = request.GET.get("visit"), read_revision(request.GET.getlist("revision"))
+    is_new = not has_begun
+    follower = Follower(get_hub(), user=user, thread_id=thread_id, is_new=is_new, visit=visit, revision=revision)
     resume(follower, request)
     return stream_events(follower, request.session.session_key)
 

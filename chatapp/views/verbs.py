@@ -51,12 +51,17 @@ async def stop(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 @private
 @require_POST
 async def retry(request: HttpRequest, thread_id: UUID) -> HttpResponse:
-    """Answer the last question again."""
+    """Answer a question again: the `message` is the answer (the last one), `model` who is to answer (who does anyway).
+
+    `choice` may carry both, with a space between, so that a button can say it.
+    """
+    named, _space, model = request.POST.get("choice", "").partition(" ")
+    named, model = named or request.POST.get("message", ""), model or request.POST.get("model", "")
     try:
-        message = _parse_uuid(request.POST["message"], "message") if request.POST.get("message") else None
+        message = _parse_uuid(named, "message") if named else None
     except Refused as error:
         return await _refuse(request, thread_id, error)
-    return await _do(request, thread_id, actions.retry(request.user, thread_id, message))
+    return await _do(request, thread_id, actions.retry(request.user, thread_id, message, model=model))
 
 
 @private
@@ -110,11 +115,12 @@ async def delete(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     return _see_other(redirect("chatapp:list"))
 
 
-async def _do(request: HttpRequest, thread_id: UUID, work: Awaitable[Any]) -> HttpResponse:
+async def _do(request: HttpRequest, thread_id: UUID, work: Awaitable[Any], *, draft: str = "") -> HttpResponse:
+    """Do what was asked; 303 to the thread, or 204 for script. What is refused is said with its own status."""
     try:
         await work
     except Refused as error:
-        return await _refuse(request, thread_id, error)
+        return await _refuse(request, thread_id, error, draft=draft)
     return HttpResponse(status=204) if _is_partial(request) else _go_to(thread_id)
 
 
@@ -151,7 +157,7 @@ def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:
         raise actions.not_found()
     path = transcript.get_path(thread)
     new = path[path.index(message_id) :] if message_id in path else []
-    views = transcript.load_views(thread, new)
+    views = transcript.load_views(thread, new, user=user)
     mode, is_live = transcript.get_while_running(thread), transcript.get_live_run(thread) is not None
     changed = [
         fragments.append(fragments.THREAD, renderer.render_transcript(views)),
