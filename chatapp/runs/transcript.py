@@ -34,6 +34,12 @@ def get_path(thread: Thread) -> list[UUID]:
     return _walk(thread.head_id, parents)
 
 
+def get_path_through(thread: Thread, message: str) -> list[UUID]:
+    """As get_path, of the branch that ends at this message; empty if there is none of this id."""
+    parents = dict(Message.objects.filter(thread=thread).order_by().values_list("pk", "parent_id"))
+    return _walk(next((pk for pk in parents if str(pk) == message), None), parents)
+
+
 def _walk(head: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
     path = []
     while head is not None and head in parents:
