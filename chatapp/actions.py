@@ -25,7 +25,7 @@ from chatapp.parts import TextPart
 from chatapp.policy import get_policy
 from chatapp.replying import store_reply
 from chatapp.runs import attachments as files
-from chatapp.runs import greetings, journal, queue, transcript
+from chatapp.runs import branches, greetings, journal, queue, transcript
 from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.live import Job
 from chatapp.runs.runner import Runner, get_runner
@@ -173,7 +173,7 @@ def _try_store_post(
     else:
         known = Message.objects.filter(thread=thread, client_id=client_id).first()
         if known is not None:
-            return _repeat(known, text, file_ids), None, None
+            return repeat(known, text, file_ids), None, None
     assistant = _get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
@@ -226,8 +226,13 @@ def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
     return Thread(pk=thread_id, owner=user, assistant=assistant.slug, updated_at=Now())
 
 
-def _repeat(known: Message, text: str, file_ids: Sequence[UUID]) -> Posted:
-    if known.text != text or files.find_ids(known.load_parts()) != list(dict.fromkeys(file_ids)):
+def repeat(known: Message, text: str, file_ids: Sequence[UUID] | None = None) -> Posted:
+    """What the first one gave, for a message that is here already; None: whatever its files are.
+
+    Raises Refused if it had another text or other files (409).
+    """
+    is_other = file_ids is not None and files.find_ids(known.load_parts()) != list(dict.fromkeys(file_ids))
+    if known.text != text or is_other:
         raise Refused(
             "other_text", _("This message was sent before with another text. Please send it again."), status=409
         )
@@ -256,39 +261,62 @@ def _check_is_free(thread: Thread) -> None:
         raise Refused("answering", _("Please wait for the answer to finish, or stop it first."), status=409)
 
 
-async def retry(user: Any, thread_id: UUID, message_id: UUID | None = None) -> None:
-    """Answer the last question again; the new answer is a sibling of the old one and takes its place on the page.
+async def retry(user: Any, thread_id: UUID, message_id: UUID | None = None, *, model: str = "") -> None:
+    """Answer a question of the shown branch again; the new answer is a version of the old one and takes its place.
 
-    `message_id` is the answer to replace, by default the last message. Raises Refused: it is not the last answer, or
-    one is under way (409), too many (429), no such thread (404).
+    `message_id` is that answer, by default the last message; what followed it stays on the branch of the old one.
+    `model`: who is to answer, of those that the assistant offers. Raises Refused: there is no such answer here, or one
+    is under way (409), no such model (422), too many (429), no such thread (404).
     """
     hub, runner = await get_ready()
 
     async def ask_again() -> None:
-        runner.start(await _store_retry(user, thread_id, message_id, hub.mailbox))
+        runner.start(await _store_retry(user, thread_id, message_id, model, hub.mailbox))
         await hub.thread_changed(thread_id, str(user.pk))
 
     await hub.see_through(ask_again())
 
 
 @in_database
-def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, mailbox: str) -> Job:
-    policy = get_policy()
+def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, model: str, mailbox: str) -> Job:
     with transaction.atomic():
-        thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
-        if thread is None:
-            raise not_found()
-        assistant = _get_assistant(thread)
-        if not policy.can_use(user, assistant):
-            raise not_found()
-        _check_is_free(thread)
-        answer = thread.messages.select_related("parent", "run").filter(pk=thread.head_id or thread.pk).first()
-        if answer is None or answer.parent is None or not hasattr(answer, "run") or answer.run.prompt_id is None:
+        thread, assistant = lock_free_thread(user, thread_id)
+        answer = find_answer(thread, message_id or thread.head_id)
+        if answer is None or answer.parent is None:
             raise Refused("nothing_to_retry", _("There is no answer to try again."), status=409)
-        if message_id is not None and message_id != answer.pk:
-            raise Refused("not_the_last", _("Only the last answer can be tried again."), status=409)
-        policy.check_post(user)
-        return store_reply(thread, answer.parent, assistant, user, mailbox, is_new=False)
+        if model and model not in dict(transcript.list_models(thread, user)):
+            raise Refused("no_such_model", _("There is no such model to choose here."))
+        get_policy().check_post(user)
+        branches.leave(thread, answer)
+        return store_reply(thread, answer.parent, assistant, user, mailbox, is_new=False, model=model)
+
+
+def lock_free_thread(user: Any, thread_id: UUID) -> tuple[Thread, Assistant]:
+    """The thread, locked, with nothing being said in it, and its assistant, which the person may use.
+
+    Raises Refused: an answer is under way (409), no such thread (404).
+    """
+    thread = get_policy().get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
+    if thread is None:
+        raise not_found()
+    assistant = _get_assistant(thread)
+    if not get_policy().can_use(user, assistant):
+        raise not_found()
+    _check_is_free(thread)
+    return thread, assistant
+
+
+def find_answer(thread: Thread, message_id: UUID | None) -> Message | None:
+    """This answer with its question, if it is on the branch that is shown and both can be seen."""
+    if message_id is None:
+        return None
+    answers = thread.messages.select_related("parent", "run").filter(visible=True, parent__visible=True)
+    answer = answers.filter(pk=message_id, role=Message.Role.ASSISTANT, parent__role=Message.Role.USER).first()
+    if answer is None or (answer.pk != thread.head_id and answer.pk not in transcript.get_path(thread)):
+        return None
+    run: Run | None = getattr(answer, "run", None)
+    is_answer = run is not None and run.prompt_id is not None
+    return answer if is_answer or answer.copied_from is not None else None
 
 
 async def stop(user: Any, thread_id: UUID) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -157,6 +158,15 @@ class Settings(BaseModel):
 
     SHOW_THINKING_AFTER_SECONDS: float = Field(0.0, le=60, allow_inf_nan=False)
     """Thinking is shown once it has lasted so long, 0 at once. Below 0: never, and none of it is sent to the page."""
+
+    FEEDBACK_REASONS: dict[str, str] = {
+        "wrong": gettext_noop("Not correct"),
+        "incomplete": gettext_noop("Something is missing"),
+        "off_topic": gettext_noop("Not what I asked for"),
+        "too_long": gettext_noop("Too long"),
+        "harmful": gettext_noop("Harmful or offensive"),
+    }
+    """Reasons to choose from with "Bad answer": what is stored, and what people read (it is translated if you do)."""
 
     IMAGE_HOSTS: tuple[str, ...] = ()
     """Hosts whose images may be shown. An image from elsewhere is a link with the host in its place."""

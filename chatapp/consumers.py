@@ -20,14 +20,14 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import get_user
 from django.utils.translation import gettext as _
 
-from chatapp import actions, answering, protocol, queueing
+from chatapp import actions, answering, branching, protocol, queueing
 from chatapp.conf import settings
 from chatapp.errors import Refused
 from chatapp.models.calls import in_database
 from chatapp.origins import is_own_origin
 from chatapp.protocol import BadFrame, CloseCode
 from chatapp.rendering.renderer import render_notice
-from chatapp.runs.follower import Follower, Frame, Gone
+from chatapp.runs.follower import Follower, Frame, Gone, read_revision
 from chatapp.runs.hub import get_hub
 from chatapp.runs.runner import get_runner
 
@@ -62,6 +62,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         query = parse_qs(self.scope.get("query_string", b"").decode())
         self._assistant = (query.get("assistant") or [""])[0]
         visit, menu = (query.get("visit") or [None])[0], (query.get("menu") or [None])[0]
+        revision = read_revision(query.get("revision", []))
         refusal, has_begun = await self._enter()
         await self.accept()
         if refusal is not None:
@@ -70,7 +71,13 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         if settings.LIMITS and hub.count_readers(str(self._user.pk)) >= settings.SOCKETS_PER_PERSON:
             return await self._refuse(CloseCode.TOO_MANY)
         self._follower = Follower(
-            hub, user=self._user, thread_id=self._thread_id, is_new=not has_begun, visit=visit, menu=menu
+            hub,
+            user=self._user,
+            thread_id=self._thread_id,
+            is_new=not has_begun,
+            visit=visit,
+            menu=menu,
+            revision=revision,
         )
         self._follower.on_sign_out = self._on_sign_out
         self._follower.on_drain = self._on_drain
@@ -130,11 +137,11 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         try:
             await self._do(frame, self._follower)
         except Refused as error:
-            refused = str(frame.client_id) if isinstance(frame, protocol.Post) else ""
+            refused = str(frame.client_id) if isinstance(frame, protocol.Post | protocol.Edit) else ""
             self._follower.notify(render_notice(str(error), refused=refused))
         except Exception:
             logger.exception("frame %s of thread %s failed", frame.type, self._thread_id)
-            refused = str(frame.client_id) if isinstance(frame, protocol.Post) else ""
+            refused = str(frame.client_id) if isinstance(frame, protocol.Post | protocol.Edit) else ""
             sentence = _("That could not be done. Please try again.")
             self._follower.notify(render_notice(sentence, level="error", refused=refused))
 
@@ -168,7 +175,11 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             case protocol.Stop():
                 await actions.stop(self._user, self._thread_id)
             case protocol.Retry():
-                await actions.retry(self._user, self._thread_id, frame.message)
+                await actions.retry(self._user, self._thread_id, frame.message, model=frame.model)
+            case protocol.Edit():
+                await branching.edit_message(
+                    self._user, self._thread_id, frame.message, text=frame.text, client_id=frame.client_id
+                )
             case protocol.Answer():
                 await answering.answer(self._user, self._thread_id, frame.request, frame.value)
             case protocol.Unqueue():

@@ -24,3 +24,9 @@ SUGGESTIONS: Final = (
     "should send the message at once. Offer none when there is nothing sensible to go on with."
 )
 """Asks for suggestions. `Assistant.model_suggestions` adds it to the instructions."""
+
+CONTINUE: Final = (
+    "Continue your last message exactly where it stopped, in the middle of the word if need be. Repeat nothing of it, "
+    "and add no introduction."
+)
+"""Asks for the rest of an answer that was cut off."""

@@ -68,10 +68,21 @@ class Stop(_Frame):
 
 
 class Retry(_Frame):
-    """Answer that question again; the message is the answer to replace."""
+    """Answer that question again; the message is the answer that gets another version."""
 
     type: Literal["retry"]
     message: UUID
+    model: Annotated[str, Field(max_length=128)] = ""
+    """Who is to answer, of those that the assistant offers. Empty: who answers here anyway."""
+
+
+class Edit(_Frame):
+    """Ask that question anew, in other words; it gets another version."""
+
+    type: Literal["edit"]
+    message: UUID
+    text: str
+    client_id: UUID
 
 
 class Answer(_Frame):
@@ -98,7 +109,7 @@ class Ack(_Frame):
     is_counted: ClassVar[bool] = False
 
 
-Frame = Resume | Post | Stop | Retry | Answer | Unqueue | Ack
+Frame = Resume | Post | Stop | Retry | Edit | Answer | Unqueue | Ack
 
 _frames: Final[TypeAdapter[Frame]] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
 

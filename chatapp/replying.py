@@ -1,31 +1,59 @@
-"""What is stored when an answer begins, whoever asked: a post, another try, the queue."""
+"""What is stored when an answer begins, whoever asked: a post, another try, the queue, an edit."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from django.db.models.functions import Now
 
+from chatapp.activity import settle
 from chatapp.assistants import Assistant
 from chatapp.models import Message, Run, Thread
+from chatapp.parts import ErrorPart, NoticePart, Part, plain_text
+from chatapp.prompts import CONTINUE
 from chatapp.runs import greetings, preferences, transcript
 from chatapp.runs.live import Job
 from chatapp.runs.titles import wants_title
 from chatapp.todos import are_all_done, load_todos
-from chatapp.turn import Turn
+from chatapp.turn import ChatMessage, Turn
 
 
 def store_reply(
-    thread: Thread, question: Message, assistant: Assistant, user: Any, mailbox: str, *, is_new: bool
+    thread: Thread,
+    question: Message,
+    assistant: Assistant,
+    user: Any,
+    mailbox: str,
+    *,
+    is_new: bool,
+    model: str = "",
+    so_far: Message | None = None,
 ) -> Job:
-    """Store the place of an answer and its run; with a new question that too, and with the first one the thread."""
+    """Store the place of an answer and its run; with a new question that too, and with the first one the thread.
+
+    `model`: who is to answer in place of whom the thread would ask. `so_far`: an answer to the same question that this
+    one goes on with; it begins with its parts.
+    """
     is_first = is_new and thread.head_id is None
     startup = greetings.list_startup(thread, assistant) if is_first else []
     if startup:
         question.parent_id = startup[-1].pk
-    reply = Message(thread=thread, parent=question, role=Message.Role.ASSISTANT, parts=[])
+    said = list_said(so_far) if so_far is not None else []
+    reply = Message(
+        thread=thread,
+        parent=question,
+        role=Message.Role.ASSISTANT,
+        parts=[part.dump() for part in said],
+        text=plain_text(said),
+        icon=so_far.icon if so_far is not None else "",
+    )
     history = [] if is_first else transcript.load_history(thread, question.parent_id if is_new else question.pk)
     if is_new:
         history += transcript.to_chat_messages(thread, [question])
+    if so_far is not None:
+        (said_so_far,) = transcript.to_chat_messages(thread, [so_far])
+        history.append(replace(said_so_far, parts=tuple(said)))
+        history.append(ChatMessage(role="user", content=CONTINUE))
     thread.head_id, thread.updated_at = reply.pk, Now()
     # The thread may name its head before that is stored: foreign keys are checked at the end of the transaction.
     if thread._state.adding:
@@ -39,6 +67,8 @@ def store_reply(
     run_id = uuid4()
     chosen = preferences.load_settings(assistant, user, thread)
     config = assistant.make_config(chosen)
+    if model:
+        config = replace(config, model=model)
     turn = Turn(
         assistant=assistant,
         messages=tuple(history),
@@ -67,5 +97,16 @@ def store_reply(
         person=str(user.pk),
         assistant=assistant,
         turn=turn,
+        said=tuple(said),
         wants_title=wants_title(is_first_answer=is_first, is_manual=thread.title_is_manual),
     )
+
+
+def list_said(message: Message) -> list[Part]:
+    """The parts of an answer that is over, without those that say how it ended."""
+    parts = [settle(part, is_lost=True) for part in message.load_parts()]
+    return [part for part in parts if not isinstance(part, ErrorPart) and not _is_about_length(part)]
+
+
+def _is_about_length(part: Part) -> bool:
+    return isinstance(part, NoticePart) and part.code == "length"

@@ -24,3 +24,8 @@ settings_changed = Signal()
 """A person set something, and it is stored; an action has the value None. Arguments: `thread_id` (UUID), `key`,
 `value`, `user`, `scope` ("thread" or "person"). Sender: the Assistant's class.
 """
+
+feedback_given = Signal()
+"""A person rated an answer, changed that or took it back. Arguments: `message_id` (UUID), `feedback` (models.Feedback;
+None: it was taken back). Sender: the Assistant's class.
+"""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, files, live, menus, pages, shares, streams, verbs
+from chatapp.views import artifacts, branches, exports, files, live, menus, pages, shares, streams, verbs
 
 app_name = "chatapp"
 
@@ -17,6 +17,12 @@ urlpatterns = [
     path("<uuid:thread_id>/messages/", verbs.post_message, name="post"),
     path("<uuid:thread_id>/stop/", verbs.stop, name="stop"),
     path("<uuid:thread_id>/retry/", verbs.retry, name="retry"),
+    path("<uuid:thread_id>/edit/", branches.edit, name="edit"),
+    path("<uuid:thread_id>/versions/", branches.show_version, name="versions"),
+    path("<uuid:thread_id>/continue/", branches.continue_answer, name="continue"),
+    path("<uuid:thread_id>/fork/", branches.fork, name="fork"),
+    path("<uuid:thread_id>/delete-message/", branches.delete_message, name="delete-message"),
+    path("<uuid:thread_id>/feedback/", branches.feedback, name="feedback"),
     path("<uuid:thread_id>/answer/", verbs.answer, name="answer"),
     path("<uuid:thread_id>/unqueue/", verbs.unqueue, name="unqueue"),
     path("<uuid:thread_id>/rename/", verbs.rename, name="rename"),

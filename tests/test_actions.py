@@ -411,14 +411,16 @@ async def test_the_answer_after_a_second_try_follows_the_second_answer(line: Lin
     assert said == ["Be brief.", "Where?", "Second.", "And?"]
 
 
-async def test_only_the_last_answer_can_be_tried_again(line: Line) -> None:
+async def test_only_an_answer_of_the_shown_branch_can_be_tried_again(line: Line) -> None:
     first = await line.answer("One?")
-    await line.answer("Two?")
+    second = await line.answer("Two?")
+    await actions.retry(line.owner, line.thread_id, second.reply_id)
+    await line.ended(3)
 
-    for message_id in (first.reply_id, first.prompt_id, uuid4()):
+    for message_id in (first.prompt_id, second.reply_id, uuid4()):
         error = await refused(actions.retry(line.owner, line.thread_id, message_id))
-        assert (error.code, error.status) == ("not_the_last", 409)
-    assert await line.count() == (1, 4, 2)
+        assert (error.code, error.status) == ("nothing_to_retry", 409)
+    assert await line.count() == (1, 5, 3)
 
 
 async def test_an_answer_that_is_under_way_cannot_be_tried_again(line: Line) -> None:

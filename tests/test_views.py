@@ -30,21 +30,9 @@ from chatapp.views import health, live
 from tests.conftest import make_thread
 from tests.line import Line
 
-VERBS = [
-    "messages",
-    "stop",
-    "retry",
-    "answer",
-    "rename",
-    "delete",
-    "todos/clear",
-    "unqueue",
-    "greeting",
-    "share",
-    "files",
-    f"files/{UUID(int=1)}/remove",
-    "settings",
-]
+VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
+VERBS += ["edit", "versions", "continue", "fork", "delete-message", "feedback"]
+VERBS += ["share", "files", f"files/{UUID(int=1)}/remove", "settings"]
 GETS = ["", "live/", "export/", "share/"]
 RUN = UUID(int=1)
 
@@ -272,8 +260,9 @@ def test_a_form_without_its_token_is_refused(owner: Any) -> None:
 def test_each_door_takes_its_own_method_only(owner_client: Client, owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
 
-    # Links and forms lead to the file of a conversation and to its sharing.
-    doors = [door for door in list_doors(thread.pk) if not door[1].endswith(("/export/", "/share/"))]
+    # Links and forms lead to the file of a conversation and to its sharing; two forms have a page of their own.
+    both = ("/export/", "/share/", "/edit/", "/feedback/")
+    doors = [door for door in list_doors(thread.pk) if not door[1].endswith(both)]
     for method, path in [("get", "/chat/"), *doors]:
         other = {"get": "post", "post": "get"}[method]
         assert getattr(owner_client, other)(path).status_code == 405, path

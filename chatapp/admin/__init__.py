@@ -2,8 +2,17 @@
 
 from chatapp.admin.files import AttachmentAdmin
 from chatapp.admin.preferences import SettingDefaultAdmin
+from chatapp.admin.review import FeedbackAdmin
 from chatapp.admin.runs import RunAdmin
 from chatapp.admin.shares import ShareAdmin
 from chatapp.admin.threads import MessageAdmin, ThreadAdmin
 
-__all__ = ["AttachmentAdmin", "MessageAdmin", "RunAdmin", "SettingDefaultAdmin", "ShareAdmin", "ThreadAdmin"]
+__all__ = [
+    "AttachmentAdmin",
+    "FeedbackAdmin",
+    "MessageAdmin",
+    "RunAdmin",
+    "SettingDefaultAdmin",
+    "ShareAdmin",
+    "ThreadAdmin",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -116,8 +117,9 @@ class ThreadAdmin(ReadOnlyAdmin):
         context: dict[str, Any] = {}
         thread = self.get_object(request, object_id)
         if thread is not None and self.has_view_permission(request, thread):
-            pages = Paginator(transcript.get_path(thread), settings.PAGE_MESSAGES)
-            page = pages.get_page(request.GET.get("page", pages.num_pages))
+            path = _get_path_to(thread, request.GET.get("message", ""))
+            pages = Paginator(path, settings.PAGE_MESSAGES)
+            page = pages.get_page(request.GET.get("page") or _find_page(path, request.GET.get("message", "")))
             context = {"transcript": render_for_staff(thread, list(page.object_list)), "transcript_page": page}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
@@ -178,6 +180,20 @@ def link_to_thread(thread: Thread) -> str:
     """A link to the thread in the admin."""
     url = reverse("admin:chatapp_thread_change", args=[thread.pk])
     return format_html('<a href="{}"><bdi>{}</bdi></a>', url, thread)
+
+
+def _get_path_to(thread: Thread, message: str) -> list[UUID]:
+    """The branch that is shown; if this message is not on it, the branch through that."""
+    path = transcript.get_path(thread)
+    if not message or message in map(str, path):
+        return path
+    return transcript.get_path_through(thread, message) or path
+
+
+def _find_page(path: Sequence[UUID], message: str) -> int:
+    """The page of the transcript with this message; the last one if it is on none."""
+    place = next((at for at, pk in enumerate(path) if str(pk) == message), len(path) - 1)
+    return max(0, place) // settings.PAGE_MESSAGES + 1
 
 
 def render_for_staff(thread: Thread, ids: Sequence[Any]) -> SafeString:

@@ -1,9 +1,20 @@
-"""What is stored: threads, messages and files (content), runs (events), what people and staff set."""
+"""What is stored: threads, messages and files, runs, what people and staff set and think."""
 
 from chatapp.models.files import Attachment
 from chatapp.models.preferences import PersonSettings, SettingDefault
+from chatapp.models.review import Feedback
 from chatapp.models.runs import LIVE_STATES, Run
 from chatapp.models.shares import Share
 from chatapp.models.threads import Message, Thread
 
-__all__ = ["LIVE_STATES", "Attachment", "Message", "PersonSettings", "Run", "SettingDefault", "Share", "Thread"]
+__all__ = [
+    "LIVE_STATES",
+    "Attachment",
+    "Feedback",
+    "Message",
+    "PersonSettings",
+    "Run",
+    "SettingDefault",
+    "Share",
+    "Thread",
+]

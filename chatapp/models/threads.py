@@ -78,6 +78,12 @@ class Thread(models.Model):
     greeting_version = models.PositiveIntegerField(default=0)
     """Counts its changes: by its looks alone a page would not know one that was there before from the last one."""
 
+    revision = models.PositiveIntegerField(default=0)
+    """Counts changes of messages that stay where they are: a new version beside one, a rating, one that was deleted.
+
+    0: nothing of that kind ever happened, so nobody has to look for versions or ratings.
+    """
+
     metadata = models.JSONField(default=dict, blank=True)
     """For the site's own use; chatapp never reads it."""
 
@@ -159,6 +165,24 @@ class Message(models.Model):
 
     With a `client_id` it is a question that waits to be sent (see runs.queue), without one what code says.
     """
+
+    leaf = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    """The end of the branch through it that was shown when another version took its place. Null: none ever did."""
+
+    revision = models.PositiveIntegerField(default=0)
+    """The thread's `revision` when what stands under it, or whether it is shown, changed last."""
+
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    """When its owner deleted it; then it is neither shown nor sent. Null: they did not."""
+
+    copied_from = models.UUIDField(null=True, blank=True)
+    """The message of another thread whose copy this is. Null: it was said here. No key: the other may be deleted."""
+
+    copied_model = models.CharField(max_length=128, blank=True, default="")
+    """Of a copy: the model that said it. The run stays where it is, or its bill would be there twice."""
+
+    copied_tokens = models.PositiveIntegerField(null=True, blank=True)
+    """Of a copy: the tokens of that answer. Null: nobody counted."""
 
     created_at = models.DateTimeField(auto_now_add=True)
     """When it was stored."""

@@ -64,6 +64,39 @@ class MessageView:
     can_answer: bool = False
     """Whether a question in it that is open gets its form: the run waits, and this is the person's own page."""
 
+    has_actions: bool = False
+    """Whether it is on a page of its owner, who may edit, rate, copy away and delete it."""
+
+    is_deleted: bool = False
+    """Its owner deleted it: only its place is left."""
+
+    can_continue: bool = False
+    """Whether it ends too early and can be gone on with."""
+
+    is_cut: bool = False
+    """Whether it ends at the limit of its length."""
+
+    version: int = 1
+    """Which of its versions this is, from 1."""
+
+    versions: int = 1
+    """How many there are."""
+
+    previous: UUID | None = None
+    """The version before this one."""
+
+    next: UUID | None = None
+    """The version after this one."""
+
+    models: Sequence[tuple[str, str]] = ()
+    """Other models that can be asked, with their labels."""
+
+    rating: str = ""
+    """good or bad. Empty: the owner has not rated it."""
+
+    reasons: Sequence[str] = ()
+    comment: str = ""
+
     created_at: datetime | None = None
 
     @property

@@ -5,7 +5,7 @@ A string is a delta of the open text part; anything else ends that part. Whateve
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -41,13 +41,24 @@ class Assembler:
         self.usage = Usage()
         self.finish: Finish | None = None
         self.is_full = False
-        self._room = max_chars
+        self._room = self._max_chars = max_chars
         self._blanks = ""
         self._clock = clock
         self._open: Slot | None = None
         self._splitter: ThinkingSplitter | None = None
         self._scrubber = Scrubber()
         self._marks: WeakKeyDictionary[Mark, Place] = WeakKeyDictionary()
+
+    def go_on_after(self, parts: Sequence[Part]) -> None:
+        """Begin with what was said before; text that comes next goes on with the last one of these, if that is text.
+
+        What was said before takes none of the room.
+        """
+        for part in parts:
+            self._start(PartStart(part))
+            if part is not parts[-1] or part.kind != "text":
+                self._close()
+        self._room, self.is_full = self._max_chars, False
 
     def take(self, item: Any) -> None:
         """Add one thing that was yielded.

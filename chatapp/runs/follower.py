@@ -7,7 +7,7 @@ depends on what a hint said, only on the database and the feed. So hints may be 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,12 @@ from .hub import Hub
 from .pages import Found, PageState
 
 logger = logging.getLogger("chatapp.runs")
+
+
+def read_revision(values: Sequence[str]) -> int:
+    """What the address of a page's connection says of its `revision`; 0 for anything else."""
+    text = values[0] if values else ""
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 class Gone(Exception):
@@ -56,12 +62,13 @@ class Follower:
         person: str = "",
         visit: str | None = None,
         menu: str | None = None,
+        revision: int = 0,
     ) -> None:
         """`is_new`: nobody has begun the thread, so there is nothing to look for until somebody does.
 
         `person`: who reads, if it is no user. `visit`: the page is of the visit in which the thread was begun (see
         runs.greetings), and was loaded with a welcome of this digest. None: it is not. `menu`: the page was loaded
-        with settings of this digest. None: nobody knows.
+        with settings of this digest. None: nobody knows. `revision`: the thread's when the page was loaded.
         """
         self.thread_id = thread_id
         self.person = person or str(user.pk)
@@ -73,7 +80,7 @@ class Follower:
         """See hub.Reader."""
         self._user = user
         self._hub = hub
-        self._page = PageState(visit=visit, menu=menu)
+        self._page = PageState(visit=visit, menu=menu, revision=revision)
         self._news = asyncio.Event()
         self._feed: Feed | None = None
         self._is_new = is_new
@@ -97,11 +104,13 @@ class Follower:
         the page, and must not be sent twice.
         """
         if not self._has_resumed or (last is None and not cursors):
+            visit, revision = self._page.visit, self._page.revision
             self._page = PageState(
                 last=last,
                 cursors=dict(cursors),
-                visit=self._page.visit,
+                visit=visit,
                 menu=self._page.menu,
+                revision=revision,
                 is_new=self._is_new,
             )
         self._has_resumed = True

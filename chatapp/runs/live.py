@@ -4,7 +4,7 @@ Who begins and ends it, and writes its checkpoints down, is the runner; see runn
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
 from chatapp.icons import get_shown
+from chatapp.parts import Part
 from chatapp.providers import base as providers
 from chatapp.rendering import fragments
 from chatapp.rendering.drawing import LiveMessage
@@ -41,6 +42,8 @@ class Job:
 
     assistant: Assistant
     turn: Turn
+    said: Sequence[Part] = ()
+    """What the message says already: this run goes on with it."""
     greets: bool = False
     """It says the greeting of the thread."""
     wants_title: bool = False
@@ -53,6 +56,8 @@ class LiveRun:
     def __init__(self, job: Job, hub: Hub, clock: Callable[[], float]) -> None:
         self.job = job
         self.assembler = Assembler(max_chars=settings.MAX_ANSWER_CHARS, clock=clock)
+        if job.said:
+            self.assembler.go_on_after(job.said)
         self.drawing = LiveMessage(job.reply_id)
         self.feed = Feed(job.run_id, self._draw)
         self.desk = Desk(self, hub)

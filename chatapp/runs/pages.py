@@ -48,6 +48,8 @@ class PageState:
     is_new: bool = False
     """It was loaded before there was a thread."""
     welcome: WelcomeView | None = None
+    revision: int = 0
+    """Of the thread when it was drawn, or an earlier one; see Thread.revision."""
     knows_welcome: bool = False
     """Whether `welcome` is what it shows; else nobody knows."""
 
@@ -74,9 +76,16 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
     startup = greetings.load_startup(thread) if thread.head_id is None else {}
     # A page that shows the messages with which the thread will begin shows none of its own.
     last = None if page.last in startup else page.last
-    found = transcript.find_changes(thread, last=last, cursors=page.cursors, page_size=settings.PAGE_MESSAGES)
+    found = transcript.find_changes(
+        thread,
+        last=last,
+        cursors=page.cursors,
+        page_size=settings.PAGE_MESSAGES,
+        revision=page.revision,
+        user=user,
+    )
     if found.all_new and startup:
-        found = replace(found, new=transcript.load_views(thread, list(startup), startup))
+        found = replace(found, new=transcript.load_views(thread, list(startup), startup, user=user))
     changed = draw_changes(found, fragments.THREAD, renderer)
     for view in found.updated:
         changed.append(fragments.fill(fragments.mark_id(view.id), renderer.render_mark(view.icon, view.initial)))
@@ -108,6 +117,7 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         todos=todos,
         queue=queued,
         is_live=is_live,
+        revision=thread.revision,
         visit=page.visit,
         menu=menu,
         settings=thread.settings,
@@ -186,7 +196,12 @@ def draw_changes(found: transcript.Changes, log: str, drawing: Drawing) -> list[
         parts = [renderer.render_stored_part(view.id, index, part) for index, part in enumerate(view.parts)]
         changed.append(fragments.fill(fragments.parts_id(view.id), "".join(parts)))
         changed.append(fragments.fill(f"{fragments.message_id(view.id)}-status", ""))
-    for view in [*found.updated, *found.ended]:
+    for view in found.renewed:
+        if view.is_deleted:
+            html = drawing.render_transcript([view]).strip()
+            changed.append(fragments.replace(fragments.message_id(view.id), html))
+    standing = [view for view in found.renewed if not view.is_deleted]
+    for view in [*found.updated, *found.ended, *standing]:
         changed.append(fragments.fill(fragments.foot_id(view.id), drawing.render_foot(view)))
     return changed
 

@@ -4,7 +4,7 @@ Sync: called in the database thread.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,11 +18,13 @@ from chatapp.files.chatfile import ChatFile
 from chatapp.icons import get_shown
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
-from chatapp.parts import ErrorPart, Part, ThinkingPart, plain_text, text_for_model
+from chatapp.parts import ErrorPart, NoticePart, Part, TextPart, ThinkingPart, plain_text, text_for_model
 from chatapp.rendering.renderer import MessageView
 from chatapp.turn import ChatMessage
 
+from . import branches
 from .attachments import find_ids, load_files
+from .branches import Surroundings
 
 WITH_HEAD = ("head__run", "head__parent")
 """What `find_changes` wants fetched with the thread (select_related): nearly always it needs nothing else."""
@@ -34,6 +36,12 @@ def get_path(thread: Thread) -> list[UUID]:
     return _walk(thread.head_id, parents)
 
 
+def get_path_through(thread: Thread, message: str) -> list[UUID]:
+    """As get_path, of the branch that ends at this message; empty if there is none of this id."""
+    parents = dict(Message.objects.filter(thread=thread).order_by().values_list("pk", "parent_id"))
+    return _walk(next((pk for pk in parents if str(pk) == message), None), parents)
+
+
 def _walk(head: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
     path = []
     while head is not None and head in parents:
@@ -42,15 +50,60 @@ def _walk(head: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
     return path[::-1]
 
 
-def load_views(thread: Thread, ids: Sequence[UUID], known: Mapping[UUID, Message] | None = None) -> list[MessageView]:
+def load_views(
+    thread: Thread, ids: Sequence[UUID], known: Mapping[UUID, Message] | None = None, *, user: Any = None
+) -> list[MessageView]:
     """These messages as their template needs them, in this order, without the hidden ones.
 
-    One query, or none if all of them are `known` already.
+    `user`: on whose page they stand, with all that can be done to them. None: they are there to be read.
+    One query, or none if all of them are `known` already; two more if the thread has versions or ratings.
     """
     messages = dict(known or {})
     if not messages.keys() >= set(ids):
         messages = Message.objects.filter(thread=thread).select_related("run").in_bulk(list(ids))
-    return [to_view(thread, messages[pk]) for pk in ids if pk in messages and messages[pk].visible]
+    found = [messages[pk] for pk in ids if pk in messages]
+    if user is None:
+        return [to_view(thread, message) for message in found if message.visible]
+    # Of a deleted message a page of its owner keeps the place: whoever looks for changes need not know whether the page
+    # was loaded before or after.
+    shown = [message for message in found if message.visible or message.deleted_at is not None]
+    around = branches.load_surroundings(thread, shown)
+    models = list_models(thread, user)
+    return [
+        _add_actions(to_view(thread, message), around.get(message.pk, branches.NOTHING), models)
+        if message.visible
+        else _to_place(message)
+        for message in shown
+    ]
+
+
+def _to_place(message: Message) -> MessageView:
+    return MessageView(id=message.pk, role=message.role, state="complete", label="", icon="", is_deleted=True)
+
+
+def _add_actions(view: MessageView, around: Surroundings, models: Sequence[tuple[str, str]]) -> MessageView:
+    """The same on a page of its owner."""
+    versions = [view.id] if view.id not in around.versions else list(around.versions)
+    place, feedback = versions.index(view.id), around.feedback
+    return replace(
+        view,
+        has_actions=True,
+        version=place + 1,
+        versions=len(versions),
+        previous=versions[place - 1] if place > 0 else None,
+        next=versions[place + 1] if place + 1 < len(versions) else None,
+        models=[(name, label) for name, label in models if name != view.model] if view.can_retry else (),
+        rating=feedback.rating if feedback else "",
+        reasons=tuple(feedback.reasons) if feedback else (),
+        comment=feedback.comment if feedback else "",
+    )
+
+
+def list_models(thread: Thread, user: Any) -> list[tuple[str, str]]:
+    """The models from which this person may choose, each with its label; none if there is no choice."""
+    assistant = registry.get(thread.assistant)
+    models = assistant.get_models(user) if assistant else ()
+    return [(item, item) if isinstance(item, str) else (item[0], item[1]) for item in models]
 
 
 def to_view(thread: Thread, message: Message) -> MessageView:
@@ -66,6 +119,10 @@ def to_view(thread: Thread, message: Message) -> MessageView:
         if state not in ("streaming", "waiting"):
             parts = [_settle(part, is_lost=state == "interrupted") for part in parts]
     has_error = any(isinstance(part, ErrorPart) for part in parts)
+    is_cut = any(isinstance(part, NoticePart) and part.code == "length" for part in parts)
+    is_over = state not in ("streaming", "waiting")
+    can_retry = is_over and message.role == Message.Role.ASSISTANT
+    can_retry = can_retry and (message.copied_from is not None or (run is not None and run.prompt_id is not None))
     failed = run is not None and run.error_code and state in ("failed", "interrupted") and not has_error
     return MessageView(
         id=message.pk,
@@ -78,13 +135,16 @@ def to_view(thread: Thread, message: Message) -> MessageView:
         source=plain_text(parts),
         client_id=message.client_id,
         run_id=run.pk if run else None,
-        model=run.model if run and state != "failed" else "",  # What failed is for staff to know.
-        tokens=run.output_tokens if run else None,
+        # What failed is for staff to know.
+        model=run.model if run and state != "failed" else message.copied_model,
+        tokens=run.output_tokens if run else message.copied_tokens,
         error_code=run.error_code if run else "",
         error_reference=run.error_reference if run else "",
         error_message=get_sentence(run.error_code) if run and failed else "",
         can_answer=state == "waiting",
-        can_retry=run is not None and run.prompt_id is not None and state not in ("streaming", "waiting"),
+        can_retry=can_retry,
+        can_continue=can_retry and (is_cut or state != "complete") and any(isinstance(p, TextPart) for p in parts),
+        is_cut=is_cut,
         created_at=message.created_at,
     )
 
@@ -170,6 +230,9 @@ class Changes:
     ended: Sequence[MessageView] = ()
     """Messages whose run was followed to its end: only their foot is to be replaced."""
 
+    renewed: Sequence[MessageView] = ()
+    """Messages under which something else stands than the page has; deleted ones are to be taken out."""
+
     live_run: Run | None = None
     """The run to follow."""
 
@@ -183,11 +246,20 @@ class Changes:
     """Runs that have ended and need not be followed or asked for again."""
 
 
-def find_changes(thread: Thread, *, last: UUID | None, cursors: Mapping[UUID, int], page_size: int) -> Changes:
+def find_changes(
+    thread: Thread,
+    *,
+    last: UUID | None,
+    cursors: Mapping[UUID, int],
+    page_size: int,
+    revision: int = 0,
+    user: Any = None,
+) -> Changes:
     """What a page lacks that shows this thread up to message `last` and has followed these runs up to these steps.
 
-    No query in the usual cases, if the thread was fetched with WITH_HEAD: the page shows the head, or all but the last
-    question and its answer.
+    `revision`: of the thread when the page was drawn. `user`: whose page it is, see load_views. No query in the usual
+    cases, if the thread was fetched with WITH_HEAD: the page shows the head, or all but the last question and its
+    answer, and nothing else has changed.
     """
     known = _get_known(thread)
     tail = _get_tail(thread, last, known)
@@ -203,15 +275,23 @@ def find_changes(thread: Thread, *, last: UUID | None, cursors: Mapping[UUID, in
     live_run = next((run for run in runs if run.reply_id == thread.head_id and run.is_live), None)
     ended = [run for run in runs if run.pk in cursors and not run.is_live]
     shown = [run for run in ended if run.reply_id in path and run.reply_id not in missing]
-    replies = load_views(thread, [run.reply_id for run in shown if run.reply_id is not None], known) if shown else []
-    views = {view.run_id: view for view in replies}
+    replies = [run.reply_id for run in shown if run.reply_id is not None]
+    views = {view.run_id: view for view in load_views(thread, replies, known, user=user)} if replies else {}
+    renewed: list[MessageView] = []
+    drawn = {*missing, *(views[run].id for run in views if run is not None)}
+    changed = set() if all_new else branches.find_changed(thread, revision) - drawn
+    if changed:
+        # What stands farther up the page may not have; it is right when it is loaded.
+        there = [pk for pk in get_path(thread)[-page_size:] if pk in changed]
+        renewed = [view for view in load_views(thread, there, user=user) if not view.is_live]
     return Changes(
         thread=thread,
         gone=() if all_new else gone,
-        new=load_views(thread, missing, known) if missing else (),
+        new=load_views(thread, missing, known, user=user) if missing else (),
         all_new=all_new,
         updated=[views[run.pk] for run in shown if cursors[run.pk] != run.seq and run.pk in views],
         ended=[views[run.pk] for run in shown if cursors[run.pk] == run.seq and run.pk in views],
+        renewed=renewed,
         live_run=live_run,
         last=path[-1] if path else None,
         older_before=missing[0] if all_new and len(path) > page_size else None,
@@ -238,16 +318,22 @@ def _get_tail(thread: Thread, last: UUID | None, known: Mapping[UUID, Message]) 
 
 
 def _compare(thread: Thread, last: UUID | None, page_size: int) -> tuple[list[UUID], list[UUID], list[UUID], bool]:
-    """The branch; what of the page is not on it; what the page lacks; whether it has nothing of it."""
-    parents = dict(Message.objects.filter(thread=thread).order_by().values_list("pk", "parent_id"))
+    """The branch; what of the page is not on it; what the page lacks; whether it has nothing of it.
+
+    A page of which a whole page is to go may never have had what was before that.
+    """
+    columns = ("pk", "parent_id", "visible", "deleted_at")
+    rows = list(Message.objects.filter(thread=thread).order_by().values_list(*columns))
+    parents = {pk: parent for pk, parent, *_ in rows}
+    has_place = {pk for pk, _, visible, deleted_at in rows if visible or deleted_at is not None}
     path = _walk(thread.head_id, parents)
     places = {pk: place for place, pk in enumerate(path)}
     gone: list[UUID] = []
     at = last
     while at is not None and at not in places and at in parents:
-        gone.append(at)
+        gone += [at] if at in has_place else []
         at = parents[at]
-    if at is None or at not in places:
+    if at is None or at not in places or len(gone) >= page_size:
         return path, gone, path[-page_size:], True  # Of a thread that was cleared the newest page is empty.
     return path, gone, path[places[at] + 1 :], False
 
@@ -264,7 +350,8 @@ def get_mark(thread: Thread, live_run: Run | None) -> tuple[Any, ...]:
     """Something that differs whenever what a page shows of the thread would."""
     greeting = (thread.greeting, thread.greeting_dismissed_at)
     run = (live_run.pk, live_run.state) if live_run else ()
-    return (thread.head_id, thread.title, thread.todos, thread.queued_at, thread.settings, *greeting, *run)
+    thread_row = (thread.head_id, thread.revision, thread.title, thread.todos, thread.queued_at, thread.settings)
+    return (*thread_row, *greeting, *run)
 
 
 @in_database
@@ -272,6 +359,6 @@ def find_marks(thread_ids: Sequence[UUID]) -> dict[UUID, tuple[Any, ...]]:
     """The marks of those of these threads that exist. Two queries, however many there are."""
     unfinished = Run.objects.filter(thread_id__in=thread_ids, kind=Run.Kind.REPLY, finished_at__isnull=True).order_by()
     live = {run.thread_id: run for run in unfinished.only("thread_id", "state")}
-    columns = ("head_id", "title", "todos", "queued_at", "settings", "greeting", "greeting_dismissed_at")
+    columns = ("head_id", "revision", "title", "todos", "queued_at", "settings", "greeting", "greeting_dismissed_at")
     threads = Thread.objects.filter(pk__in=thread_ids).order_by().only(*columns)
     return {thread.pk: get_mark(thread, live.get(thread.pk)) for thread in threads}

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from chatapp import actions, protocol
 from chatapp.conf import settings
-from chatapp.runs.follower import Follower, Frame, Gone
+from chatapp.runs.follower import Follower, Frame, Gone, read_revision
 from chatapp.runs.hub import get_hub
 
 from .access import private
@@ -34,7 +34,15 @@ async def live(request: HttpRequest, thread_id: UUID) -> HttpResponseBase:
     if has_begun is None:
         raise actions.not_found()
     visit, menu = request.GET.get("visit"), request.GET.get("menu")
-    follower = Follower(get_hub(), user=user, thread_id=thread_id, is_new=not has_begun, visit=visit, menu=menu)
+    follower = Follower(
+        get_hub(),
+        user=user,
+        thread_id=thread_id,
+        is_new=not has_begun,
+        visit=visit,
+        menu=menu,
+        revision=read_revision(request.GET.getlist("revision")),
+    )
     resume(follower, request)
     return stream_events(follower, request.session.session_key)
 

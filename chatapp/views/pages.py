@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from chatapp import registry
@@ -81,7 +82,7 @@ def render_thread(
     in_visit = thread.head_id is None or request.COOKIES.get(VISIT_COOKIE) == str(thread.pk)
     above = greetings.find(thread, request.user, in_visit=in_visit)
     followed = live_run or (above.run if above.run is not None and above.run.is_live else None)
-    query = f"assistant={thread.assistant}"
+    query = f"assistant={thread.assistant}&revision={thread.revision}"
     if in_visit:
         query += f"&visit={above.welcome.digest if above.welcome is not None else 'none'}"
     if menu and menu.values:
@@ -90,9 +91,10 @@ def render_thread(
         "thread": {"id": thread.pk, "title": thread.title, "is_new": is_new},
         "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
         "assistant": assistant or {"title": thread.assistant, "slug": thread.assistant, "placeholder": ""},
+        "reasons": [(name, _(label)) for name, label in settings.FEEDBACK_REASONS.items()],
         "prompts": assistant.list_prompts(request.user) if assistant else (),
         "greeting": render_welcome(above.welcome, request),
-        "messages": transcript.load_views(thread, shown, startup),
+        "messages": transcript.load_views(thread, shown, startup, user=request.user),
         "older_before": shown[0] if len(path) > len(shown) else None,
         "groups": list_threads(policy.get_threads(request.user), current=thread.pk, limit=settings.PAGE_THREADS),
         "todos": TodoView(load_todos(thread.todos)),
@@ -152,6 +154,6 @@ def _render_older(request: HttpRequest, thread: Thread) -> HttpResponse:
     except ValueError as error:
         raise not_found() from error
     start = max(0, end - settings.PAGE_MESSAGES)
-    views = transcript.load_views(thread, path[start:end])
+    views = transcript.load_views(thread, path[start:end], user=request.user)
     older_before = path[start] if start else None
     return HttpResponse(renderer.render_messages(views, thread_id=thread.pk, older_before=older_before))

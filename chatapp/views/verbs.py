@@ -28,8 +28,8 @@ async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Send a message: 303 to the thread, or fragments for htmx. See actions.post_message for what is refused."""
     text, slug = request.POST.get("text", ""), request.POST.get("assistant", "")
     try:
-        client_id = _parse_uuid(request.POST.get("client_id"), "client_id")
-        attachments = [_parse_uuid(item, "attachments") for item in request.POST.getlist("attachments")]
+        client_id = parse_uuid(request.POST.get("client_id"), "client_id")
+        attachments = [parse_uuid(item, "attachments") for item in request.POST.getlist("attachments")]
         # Without script the files come with the message. One that is refused keeps the others beside the message box.
         for file in request.FILES.getlist("files"):
             staged, _notice = await attaching.astage(request.user, thread_id, file, assistant=slug)
@@ -48,18 +48,23 @@ async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 @require_POST
 async def stop(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Stop the answer that is under way."""
-    return await _do(request, thread_id, actions.stop(request.user, thread_id))
+    return await do_it(request, thread_id, actions.stop(request.user, thread_id))
 
 
 @private
 @require_POST
 async def retry(request: HttpRequest, thread_id: UUID) -> HttpResponse:
-    """Answer the last question again."""
+    """Answer a question again: the `message` is the answer (the last one), `model` who is to answer (who does anyway).
+
+    `choice` may carry both, with a space between, so that a button can say it.
+    """
+    named, _space, model = request.POST.get("choice", "").partition(" ")
+    named, model = named or request.POST.get("message", ""), model or request.POST.get("model", "")
     try:
-        message = _parse_uuid(request.POST["message"], "message") if request.POST.get("message") else None
+        message = parse_uuid(named, "message") if named else None
     except Refused as error:
         return await refuse(request, thread_id, error)
-    return await _do(request, thread_id, actions.retry(request.user, thread_id, message))
+    return await do_it(request, thread_id, actions.retry(request.user, thread_id, message, model=model))
 
 
 @private
@@ -67,7 +72,7 @@ async def retry(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 async def answer(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Answer a question of the assistant: its id as `request`, the answer as `value`."""
     request_id, text = request.POST.get("request", ""), request.POST.get("value", "")
-    return await _do(request, thread_id, answering.answer(request.user, thread_id, request_id, text))
+    return await do_it(request, thread_id, answering.answer(request.user, thread_id, request_id, text))
 
 
 @private
@@ -75,24 +80,24 @@ async def answer(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 async def unqueue(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Take back a message that waits to be sent: its id as `message`."""
     try:
-        message = _parse_uuid(request.POST.get("message"), "message")
+        message = parse_uuid(request.POST.get("message"), "message")
     except Refused as error:
         return await refuse(request, thread_id, error)
-    return await _do(request, thread_id, queueing.unqueue(request.user, thread_id, message))
+    return await do_it(request, thread_id, queueing.unqueue(request.user, thread_id, message))
 
 
 @private
 @require_POST
 async def rename(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Give the thread a title of the person's own."""
-    return await _do(request, thread_id, tidying.rename(request.user, thread_id, request.POST.get("title", "")))
+    return await do_it(request, thread_id, tidying.rename(request.user, thread_id, request.POST.get("title", "")))
 
 
 @private
 @require_POST
 async def clear_todos(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Take the plan above the composer away."""
-    return await _do(request, thread_id, tidying.clear_todos(request.user, thread_id))
+    return await do_it(request, thread_id, tidying.clear_todos(request.user, thread_id))
 
 
 @private
@@ -100,7 +105,7 @@ async def clear_todos(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 async def greet(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """Have the greeting of an empty chat said."""
     slug = request.POST.get("assistant", "")
-    return await _do(request, thread_id, opening.greet(request.user, thread_id, assistant=slug))
+    return await do_it(request, thread_id, opening.greet(request.user, thread_id, assistant=slug))
 
 
 @private
@@ -110,14 +115,15 @@ async def delete(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     await tidying.delete(request.user, thread_id)
     if is_partial(request):
         return HttpResponse(status=204)
-    return _see_other(redirect("chatapp:list"))
+    return see_other(redirect("chatapp:list"))
 
 
-async def _do(request: HttpRequest, thread_id: UUID, work: Awaitable[Any]) -> HttpResponse:
+async def do_it(request: HttpRequest, thread_id: UUID, work: Awaitable[Any], *, draft: str = "") -> HttpResponse:
+    """Do what was asked; 303 to the thread, or 204 for script. What is refused is said with its own status."""
     try:
         await work
     except Refused as error:
-        return await refuse(request, thread_id, error)
+        return await refuse(request, thread_id, error, draft=draft)
     return HttpResponse(status=204) if is_partial(request) else go_to(thread_id)
 
 
@@ -154,7 +160,7 @@ def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:
         raise actions.not_found()
     path = transcript.get_path(thread)
     new = path[path.index(message_id) :] if message_id in path else []
-    views = transcript.load_views(thread, new)
+    views = transcript.load_views(thread, new, user=user)
     mode, is_live = transcript.get_while_running(thread), transcript.get_live_run(thread) is not None
     changed = [
         fragments.append(fragments.THREAD, renderer.render_transcript(views)),
@@ -170,7 +176,7 @@ def is_partial(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def _parse_uuid(value: Any, name: str) -> UUID:
+def parse_uuid(value: Any, name: str) -> UUID:
     try:
         return UUID(str(value))
     except ValueError as error:
@@ -179,9 +185,9 @@ def _parse_uuid(value: Any, name: str) -> UUID:
 
 def go_to(thread_id: UUID) -> HttpResponse:
     """To the page of the thread, with a 303."""
-    return _see_other(redirect("chatapp:thread", thread_id))
+    return see_other(redirect("chatapp:thread", thread_id))
 
 
-def _see_other(response: HttpResponse) -> HttpResponse:
+def see_other(response: HttpResponse) -> HttpResponse:
     response.status_code = 303  # Also after PUT or POST the next request is a GET, in every client.
     return response

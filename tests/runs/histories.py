@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 from asgiref.sync import sync_to_async
 from channels.layers import InMemoryChannelLayer
 
-from chatapp import actions, answering
+from chatapp import actions, answering, branching, rating
 from chatapp.models import Message, Run, Thread
 from chatapp.questions import InputRequest
 from chatapp.rendering import renderer
@@ -138,9 +138,9 @@ class Reader:
 @sync_to_async
 def draw_page(thread_id: UUID) -> str:
     """A fresh page of this thread."""
-    thread = Thread.objects.filter(pk=thread_id).first()
+    thread = Thread.objects.select_related("owner").filter(pk=thread_id).first()
     live = transcript.get_live_run(thread) if thread else None
-    views = transcript.load_views(thread, transcript.get_path(thread)) if thread else []
+    views = transcript.load_views(thread, transcript.get_path(thread), user=thread.owner) if thread else []
     html = renderer.render_messages(views, thread_id=thread_id)
     cursors = f"{live.pk}:0" if live else ""
     todos = render_todos(load_todos(thread.todos) if thread else ())
@@ -171,6 +171,8 @@ class Scene:
         with (
             mock.patch.object(actions, "get_hub", return_value=self.hubs[place]),
             mock.patch.object(answering, "get_hub", return_value=self.hubs[place]),
+            mock.patch.object(branching, "get_hub", return_value=self.hubs[place]),
+            mock.patch.object(rating, "get_hub", return_value=self.hubs[place]),
             mock.patch.object(actions, "get_runner", return_value=self.runners[place]),
         ):
             yield

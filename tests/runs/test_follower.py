@@ -77,7 +77,7 @@ async def open_tab(
 def reload(line: Line) -> Page:
     """A fresh page of the thread."""
     thread = Thread.objects.get(pk=line.thread_id)
-    views = transcript.load_views(thread, transcript.get_path(thread))
+    views = transcript.load_views(thread, transcript.get_path(thread), user=line.owner)
     html = renderer.render_messages(views, thread_id=thread.pk)
     return Page(
         f'<div id="chat-thread">{html}</div><div id="chat-threads"></div><h1 id="chat-title">{thread.title}</h1>'

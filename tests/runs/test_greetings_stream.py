@@ -47,7 +47,7 @@ def draw_page(user: Any, thread_id: UUID, *, in_visit: bool) -> tuple[str, str |
     above = greetings.find(thread, user, in_visit=in_visit)
     reply = transcript.get_live_run(thread)
     live = reply or (above.run if above.run is not None and above.run.is_live else None)
-    views = transcript.load_views(thread, transcript.get_path(thread))
+    views = transcript.load_views(thread, transcript.get_path(thread), user=user)
     html = (
         f'<i id="chat-cursor">{f"{live.pk}:0" if live else ""}</i><h1 id="chat-title"></h1><p id="chat-action"></p>'
         f'<div id="chat-greeting">{render_welcome(above.welcome)}</div><div id="chat-todos"></div>'

@@ -2,7 +2,8 @@
 
 Each history is random and repeatable by its seed: what the model says and how it ends, which parts of which kinds are
 mixed, who reads in which of two processes, whose connection is cut and when, which frames and which mail between
-processes are lost, who answers, presses Stop or asks again, which process dies. CHATAPP_EXAMPLES sets how many
+processes are lost, who answers, presses Stop, asks again, edits, goes to
+other versions, deletes or rates, which process dies. CHATAPP_EXAMPLES sets how many
 histories there are, CHATAPP_SEED the first.
 """
 
@@ -16,9 +17,10 @@ from uuid import uuid4
 
 import pytest
 
-from chatapp import actions, answering, parts, registry
+from chatapp import actions, answering, branching, parts, rating, registry
 from chatapp.errors import ProviderError, Refused
 from chatapp.events import Finish
+from chatapp.models import Message
 from chatapp.providers.base import ModelRequest
 from chatapp.questions import InputRequest
 from chatapp.testing import ScriptedProvider, replace_provider
@@ -62,13 +64,42 @@ async def until_quiet(scene: Scene) -> None:
             await asyncio.sleep(0.002)
 
 
+async def change_something(scene: Scene) -> None:
+    """Some message, on the branch that is shown or beside it, is edited, tried again, shown, gone on with or deleted.
+
+    Raises Refused for what makes no sense; the page must not care.
+    """
+    said = Message.objects.filter(thread_id=scene.thread_id).order_by("created_at")
+    ids = [pk async for pk in said.values_list("pk", flat=True)]
+    if not ids:
+        return
+    chance, message = scene.chance, scene.chance.choice(ids)
+    where = (scene.user, scene.thread_id)
+    for _ in range(chance.choice([1, 1, 3])):
+        match chance.randrange(7):
+            case 0:
+                await actions.retry(*where, chance.choice([None, message]))
+            case 1:
+                await branching.edit_message(*where, message, text="Or what?", client_id=uuid4())
+            case 2 | 3:
+                await branching.show_version(*where, chance.choice(ids))
+            case 4:
+                await branching.continue_answer(*where, message)
+            case 5:
+                await branching.delete_message(*where, message)
+            case _:
+                opinion = rating.Opinion(rating=chance.choice(["good", "bad", ""]), reasons=["wrong"], comment="<b>")
+                await rating.rate(*where, message, opinion)
+        await scene.pause(10)
+
+
 async def act(scene: Scene) -> None:
     """Somebody sends or asks again in one of the processes; perhaps somebody stops it, perhaps its process dies."""
     chance, place = scene.chance, scene.chance.randrange(2)
     with scene.at(place):
-        if chance.random() < 0.3:
+        if chance.random() < 0.55:
             with suppress(Refused):
-                await actions.retry(scene.user, scene.thread_id)
+                await change_something(scene)
         else:
             await actions.post_message(scene.user, scene.thread_id, text="What now?", client_id=uuid4())
     await scene.pause(30)
@@ -103,7 +134,7 @@ async def test_after_any_history_the_page_equals_a_fresh_page_load(owner: Any, s
         provider = ScriptedProvider(partial(write_script, chance))
         with replace_provider(provider), registry.override(make_assistant(chance)):
             try:
-                await play(seed, owner, act, most=3)
+                await play(seed, owner, act, most=6)
             except AssertionError as error:
                 differences.append(str(error))  # The others are played all the same.
 

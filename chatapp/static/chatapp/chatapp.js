@@ -751,6 +751,8 @@ function startPage() {
   /* ---------------------------------------------------------------- what other modules ask for, and Escape */
 
   document.addEventListener("chat:say", ({ detail }) => showToast(detail.text, detail.level));
+  // Whether to go to the end with what comes; who looks at another version keeps their place.
+  document.addEventListener("chat:follow", ({ detail }) => (follower.isOn = detail));
   // A frame for the socket; whoever asks learns by the prevented event that it went out.
   document.addEventListener("chat:send", (event) => connection.send(event.detail) && event.preventDefault());
 
