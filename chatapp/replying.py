@@ -68,7 +68,7 @@ def store_reply(
     chosen = preferences.load_settings(assistant, user, thread)
     config = assistant.make_config(chosen)
     if model:
-        config = replace(config, model=model)
+        config = config.model_copy(update={"model": model})
     turn = Turn(
         assistant=assistant,
         messages=tuple(history),
