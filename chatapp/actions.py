@@ -70,8 +70,12 @@ ahas_begun = in_database(has_begun)
 """See has_begun."""
 
 
-async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "") -> Posted:
+async def post_message(
+    user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "", temporary: bool = False
+) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
+
+    `temporary`: the thread that the first message makes is in no list and deleted soon (see TEMPORARY_HOURS).
 
     The same `client_id` again with the same text changes nothing and gives what the first one gave. Raises Refused: bad
     text (422), an answer is under way or the client_id has another text (409), too many (429), no such thread (404),
@@ -81,7 +85,9 @@ async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID
     hub, runner = await get_ready()
 
     async def post() -> Posted:
-        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox)
+        posted, job, message = await _store_post(
+            user, thread_id, text, client_id, assistant, hub.mailbox, temporary=temporary
+        )
         if job is not None and message is not None:
             runner.start(job)
             await signals.message_created.asend_robust(type(job.assistant), message=message)
@@ -138,12 +144,12 @@ def check_text(text: str) -> str:
 
 @in_database
 def _store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, *, temporary: bool
 ) -> tuple[Posted, Job | None, Message | None]:
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store_post(user, thread_id, text, client_id, slug, mailbox)
+                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, temporary=temporary)
         except IntegrityError as error:
             # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
             if attempt == _RACES - 1:
@@ -152,7 +158,7 @@ def _store_post(
 
 
 def _try_store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, *, temporary: bool
 ) -> tuple[Posted, Job | None, Message | None]:
     policy = get_policy()
     thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
@@ -187,6 +193,7 @@ def _try_store_post(
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
         thread.title = thread.title or _get_first_title(text)
+        thread.temporary = thread.temporary or temporary
     job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
     posted = Posted(
         message_id=question.pk,

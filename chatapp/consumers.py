@@ -61,6 +61,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         self._thread_id = UUID(self.scope["url_route"]["kwargs"]["thread_id"])
         query = parse_qs(self.scope.get("query_string", b"").decode())
         self._assistant = (query.get("assistant") or [""])[0]
+        self._is_temporary = "temporary" in query
         visit = (query.get("visit") or [None])[0]
         refusal, has_begun = await self._enter()
         await self.accept()
@@ -156,7 +157,12 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                 follower.resume(frame.cursors, frame.last)
             case protocol.Post():
                 await actions.post_message(
-                    self._user, self._thread_id, text=frame.text, client_id=frame.client_id, assistant=self._assistant
+                    self._user,
+                    self._thread_id,
+                    text=frame.text,
+                    client_id=frame.client_id,
+                    assistant=self._assistant,
+                    temporary=self._is_temporary,
                 )
             case protocol.Stop():
                 await actions.stop(self._user, self._thread_id)

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, streams, verbs
+from chatapp.views import arranging, artifacts, exports, live, pages, streams, verbs
 
 app_name = "chatapp"
 
 urlpatterns = [
     path("", pages.new_thread, name="list"),
     path("new/<slug:assistant>/", pages.new_thread, name="new"),
+    path("threads/", arranging.threads, name="threads"),
+    path("threads/arrange/", arranging.arrange, name="arrange"),
+    path("archived/", arranging.archived, name="archived"),
+    path("folders/<int:folder_id>/", arranging.folder, name="folder"),
     path("artifacts/<uuid:message_id>/<int:index>/", artifacts.artifact, name="artifact"),
     path("streams/<uuid:stream_id>/<slug:name>/live/", streams.live, name="stream-live"),
     path("streams/<uuid:stream_id>/<slug:name>/cancel/", streams.cancel, name="stream-cancel"),

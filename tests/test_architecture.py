@@ -17,6 +17,8 @@ FLOORS = {
     "doing": {
         *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
         "tidying",
+        "arranging",
+        "foldering",
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},

@@ -19,7 +19,7 @@ from chatapp.providers.base import get_provider
 from chatapp.rendering import renderer
 from chatapp.rendering.activity import TodoView
 from chatapp.rendering.greetings import render_welcome
-from chatapp.runs import greetings, journal, queue, transcript
+from chatapp.runs import greetings, journal, queue, transcript, trash
 from chatapp.runs.listing import list_threads
 from chatapp.todos import load_todos
 
@@ -67,17 +67,35 @@ def render_thread(
     above = greetings.find(thread, request.user, in_visit=in_visit)
     followed = live_run or (above.run if above.run is not None and above.run.is_live else None)
     query = f"assistant={thread.assistant}"
+    # What is not stored yet is stored so by the first message, over whichever door it comes.
+    is_temporary = thread.temporary or (thread.head_id is None and "temporary" in request.GET)
+    if is_temporary and thread.head_id is None:
+        query += "&temporary=1"
     if in_visit:
         query += f"&visit={above.welcome.digest if above.welcome is not None else 'none'}"
     context: dict[str, Any] = {
-        "thread": {"id": thread.pk, "title": thread.title, "is_new": is_new},
+        "thread": {
+            "id": thread.pk,
+            "title": thread.title,
+            "is_new": is_new,
+            "is_temporary": is_temporary,
+            "is_pinned": thread.pinned,
+            "is_archived": thread.archived_at is not None,
+            "folder_id": thread.folder_id,
+        },
         "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
         "assistant": assistant or {"title": thread.assistant, "slug": thread.assistant, "placeholder": ""},
         "prompts": assistant.list_prompts(request.user) if assistant else (),
         "greeting": render_welcome(above.welcome, request),
         "messages": transcript.load_views(thread, shown, startup),
         "older_before": shown[0] if len(path) > len(shown) else None,
-        "groups": list_threads(policy.get_threads(request.user), current=thread.pk, limit=settings.PAGE_THREADS),
+        "page": list_threads(
+            policy.get_threads(request.user),
+            folders=policy.get_folders(request.user),
+            current=thread.pk,
+            limit=settings.PAGE_THREADS,
+        ),
+        "deletions": trash.list_deletions(policy.get_deleted(request.user)),
         "todos": TodoView(load_todos(thread.todos)),
         "queue": queue.list_waiting(thread),
         "while_running": transcript.get_while_running(thread),

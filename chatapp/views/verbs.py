@@ -32,7 +32,12 @@ async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
         if request.POST.getlist("attachments"):
             raise Refused("no_attachments", _("Files cannot be sent yet."))
         posted = await actions.post_message(
-            request.user, thread_id, text=text, client_id=client_id, assistant=request.POST.get("assistant", "")
+            request.user,
+            thread_id,
+            text=text,
+            client_id=client_id,
+            assistant=request.POST.get("assistant", ""),
+            temporary="temporary" in request.GET,
         )
     except Refused as error:
         return await _refuse(request, thread_id, error, draft=text)
