@@ -1,7 +1,7 @@
 """What people do with the list of their conversations: pin, archive, sort into folders, delete and take that back.
 
-Each takes one thread or many, changes those of them that are the person's, and tells all their pages; if none is, there is
-no such conversation. Ids of others do nothing, so what another tab has deleted meanwhile is in nobody's way.
+Each takes one thread or many, changes those of them that are the person's, and tells all their pages; if none is, there
+is no such conversation. Ids of others do nothing, so what another tab has deleted meanwhile is in nobody's way.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The list of one person's threads: pinned ones, folders, then by date; page by page, with the same few queries each.
 
 A page is a stretch of one order (pinned, newest, id), named by its ends: what stands after one cursor, up to another.
-So a page that was loaded an hour ago can be asked for again without a gap or a thread twice, whatever has moved meanwhile.
+So a page that was loaded an hour ago can be asked for again without a gap or a thread twice, whatever has moved since.
 """
 
 from collections.abc import Iterable
