@@ -32,8 +32,9 @@ async function loadNext() {
   try {
     const html = await fetchPage(getLink(last), { after });
     if (listPages().at(-1) !== last || getEnd(last) !== after) return; // a frame came first; the observer looks again
-    const page = Object.assign(document.createElement("div"), { className: "chat-page", innerHTML: html });
+    const page = Object.assign(document.createElement("div"), { className: "chat-threads-page", innerHTML: html });
     page.dataset.chatAfter = after;
+    drawn.set(page, html);
     if (getLink(page)) find("chat-threads-rest").append(page);
     else delete getLink(last).dataset.chatModule; // nothing is left after it
   } catch {
@@ -44,7 +45,32 @@ async function loadNext() {
   }
 }
 
-/** A page that is old, as it is now; the focus stays on the conversation where it was. */
+const drawn = new WeakMap(); // page: the HTML that it was made of, as long as nothing was taken out
+
+/** Puts in other rows, but keeps those that are the same, the focus, and what is in view where it is. */
+function redraw(page, html) {
+  const list = find("chat-list");
+  const top = list.getBoundingClientRect().top;
+  const rows = new Map([...page.querySelectorAll("[data-chat-item]")].map((row) => [row.dataset.chatItem, row]));
+  const line = [...rows.values()].find((row) => row.getBoundingClientRect().bottom > top);
+  const before = line?.getBoundingClientRect().top;
+  const active = page.contains(document.activeElement) ? document.activeElement : null;
+  const focused = active?.closest("[data-chat-item]")?.dataset.chatItem;
+  const kind = active?.localName;
+  const template = Object.assign(document.createElement("template"), { innerHTML: html });
+  for (const row of template.content.querySelectorAll("[data-chat-item]")) {
+    const same = rows.get(row.dataset.chatItem);
+    if (same?.outerHTML === row.outerHTML) row.replaceWith(same);
+  }
+  page.replaceChildren(template.content);
+  drawn.set(page, html);
+  const getRow = (id) => id && page.querySelector(`[data-chat-item="${id}"]`);
+  getRow(focused)?.querySelector(kind)?.focus({ preventScroll: true });
+  const now = getRow(line?.dataset.chatItem);
+  if (now) list.scrollTop += now.getBoundingClientRect().top - before;
+}
+
+/** A page that is old, as it is now. */
 async function renew(page) {
   delete page.dataset.chatOld;
   const { chatAfter } = page.dataset;
@@ -52,11 +78,7 @@ async function renew(page) {
   try {
     const html = await fetchPage(getLink(page), { after: chatAfter, until: isLast ? "" : getEnd(page) });
     if (!page.isConnected || page.dataset.chatAfter !== chatAfter) return;
-    const active = page.contains(document.activeElement) ? document.activeElement : null;
-    const id = active?.closest("[data-chat-item]")?.dataset.chatItem;
-    const kind = active?.localName;
-    page.innerHTML = html;
-    if (id) page.querySelector(`[data-chat-item="${id}"] > ${kind}`)?.focus({ preventScroll: true });
+    if (drawn.get(page) !== html) redraw(page, html);
     settle();
   } catch {
     page.dataset.chatOld = "";
@@ -79,7 +101,10 @@ function settle() {
       page.dataset.chatOld = "";
     }
     for (const row of page.querySelectorAll("[data-chat-item]")) {
-      if (seen.has(row.dataset.chatItem)) row.remove();
+      if (seen.has(row.dataset.chatItem)) {
+        row.remove();
+        drawn.delete(page);
+      }
       seen.add(row.dataset.chatItem);
     }
     for (const title of page.querySelectorAll("h2")) {
@@ -98,7 +123,7 @@ const observer = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
-      if (target.matches(".chat-page")) renew(target);
+      if (target.matches(".chat-threads-page")) renew(target);
       else loadNext();
     }
   },
@@ -108,7 +133,7 @@ const observer = new IntersectionObserver(
 /** Observing anew tells at once what is in view already. */
 function watch() {
   observer.disconnect();
-  for (const page of document.querySelectorAll(".chat-page[data-chat-old]")) observer.observe(page);
+  for (const page of document.querySelectorAll(".chat-threads-page[data-chat-old]")) observer.observe(page);
   const last = getLink(listPages().at(-1));
   if (last && !last.hidden) observer.observe(last);
 }
