@@ -528,3 +528,60 @@ def test_a_cursor_says_its_place_and_is_smaller_further_down() -> None:
 
     assert [listing.parse_cursor(str(place)) for place in places] == places
     assert sorted(map(str, places), reverse=True) == [str(place) for place in places]
+
+
+# ---- what has always been so
+
+
+def test_a_new_chat_has_no_row_before_its_first_message(owner_client: Client) -> None:
+    assert owner_client.get("/chat/").status_code == 200
+
+    assert Thread.objects.count() == 0
+
+
+async def test_what_is_said_in_one_conversation_is_never_in_another(line: Line) -> None:
+    browser = AsyncClient()
+    await browser.aforce_login(line.owner)
+    first = line.thread_id
+    await line.answer("Only here")
+    line.thread_id = second = uuid4()
+    line.says("Elsewhere.")
+    await line.answer("Only there")
+
+    for _switch in range(3):
+        one = Page((await browser.get(f"/chat/{first}/")).content.decode())
+        two = Page((await browser.get(f"/chat/{second}/")).content.decode())
+        assert (one.texts, two.texts) == (["Only here", "Hello."], ["Only there", "Elsewhere."])
+
+
+@pytest.mark.django_db
+def test_what_is_done_to_the_list_in_memory_changes_nothing(owner: Any) -> None:
+    make_thread(owner, title="One")
+
+    page = list_mine(owner)
+    page.groups[0].items.clear()
+    page.groups.clear()
+
+    assert get_titles(list_mine(owner)) == {"Today": ["One"]}
+
+
+def test_a_new_chat_is_empty_and_the_old_one_has_its_messages_in_order(owner_client: Client, owner: Any) -> None:
+    thread = make_thread(owner, ("One", "Two"), ("Three", "Four"))
+
+    assert Page(owner_client.get("/chat/").content.decode()).texts == []
+    assert Page(owner_client.get(f"/chat/{thread.pk}/").content.decode()).texts == ["One", "Two", "Three", "Four"]
+
+
+def test_one_bad_part_takes_no_other_with_it(
+    owner_client: Client, owner: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    thread = make_thread(owner, ("Hi", "Fine."), ("And?", "Secret words"))
+    Message.objects.filter(text="Secret words").update(
+        parts=[{"kind": "table", "rows": "Secret words"}, {"kind": "text", "text": "The rest."}]
+    )
+
+    html = owner_client.get(f"/chat/{thread.pk}/").content.decode()
+
+    assert "Fine." in html
+    assert "The rest." in html
+    assert "Secret words" not in caplog.text

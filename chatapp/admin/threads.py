@@ -72,6 +72,7 @@ class ThreadAdmin(ReadOnlyAdmin):
         "updated_at",
         "pinned",
         "archived_at",
+        "deleted_at",
         "temporary",
         "settings",
         "allowed_tools",
