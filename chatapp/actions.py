@@ -80,19 +80,24 @@ async def post_message(
     client_id: UUID,
     assistant: str = "",
     attachments: Sequence[UUID] = (),
+    temporary: bool = False,
 ) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
-    `attachments` are files that they staged for it (see chatapp.attaching); with one there need be no text. The same
-    `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises Refused:
-    bad text or files (422), an answer is under way, a file is gone or the client_id has another text (409), too many
-    (429), no such thread (404), the process is ending (503).
+    `attachments` are files that they staged for it (see chatapp.attaching); with one there need be no text.
+    `temporary`: the thread that the first message makes is in no list and deleted soon (see TEMPORARY_HOURS).
+
+    The same `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises
+    Refused: bad text or files (422), an answer is under way, a file is gone or the client_id has another text (409), too
+    many (429), no such thread (404), the process is ending (503).
     """
     text = check_text(text, may_be_empty=bool(attachments))
     hub, runner = await get_ready()
 
     async def post() -> Posted:
-        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox, attachments)
+        posted, job, message = await _store_post(
+            user, thread_id, text, client_id, assistant, hub.mailbox, attachments, temporary=temporary
+        )
         if job is not None and message is not None:
             runner.start(job)
             await signals.message_created.asend_robust(type(job.assistant), message=message)
@@ -149,12 +154,20 @@ def check_text(text: str, *, may_be_empty: bool = False) -> str:
 
 @in_database
 def _store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, file_ids: Sequence[UUID]
+    user: Any,
+    thread_id: UUID,
+    text: str,
+    client_id: UUID,
+    slug: str,
+    mailbox: str,
+    file_ids: Sequence[UUID],
+    *,
+    temporary: bool,
 ) -> tuple[Posted, Job | None, Message | None]:
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, file_ids)
+                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, file_ids, temporary=temporary)
         except IntegrityError as error:
             # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
             if attempt == _RACES - 1:
@@ -163,7 +176,15 @@ def _store_post(
 
 
 def _try_store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str, file_ids: Sequence[UUID]
+    user: Any,
+    thread_id: UUID,
+    text: str,
+    client_id: UUID,
+    slug: str,
+    mailbox: str,
+    file_ids: Sequence[UUID],
+    *,
+    temporary: bool,
 ) -> tuple[Posted, Job | None, Message | None]:
     policy = get_policy()
     thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
@@ -201,6 +222,7 @@ def _try_store_post(
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
         thread.title = thread.title or _get_first_title(text or ", ".join(file.name for file in attached))
+        thread.temporary = thread.temporary or temporary
     job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
     files.bind(attached, question)
     posted = Posted(

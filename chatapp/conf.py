@@ -181,6 +181,12 @@ class Settings(BaseModel):
     PAGE_THREADS: int = Field(100, ge=1)
     """Threads in the sidebar of a freshly opened page."""
 
+    UNDO_SECONDS: float = Field(10.0, ge=0, le=3600)
+    """How long the deletion of a conversation can be undone; after that everything in it is deleted for good."""
+
+    TEMPORARY_HOURS: float = Field(24.0, gt=0)
+    """When a temporary chat in which nobody has said anything for so long is deleted, by chatapp_sweep."""
+
     @field_validator("SHOW_THINKING_AFTER_SECONDS", mode="before")
     @classmethod
     def _refuse_bool(cls, value: Any) -> Any:

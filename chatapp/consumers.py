@@ -61,6 +61,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         self._thread_id = UUID(self.scope["url_route"]["kwargs"]["thread_id"])
         query = parse_qs(self.scope.get("query_string", b"").decode())
         self._assistant = (query.get("assistant") or [""])[0]
+        self._is_temporary = "temporary" in query
         visit, menu = (query.get("visit") or [None])[0], (query.get("menu") or [None])[0]
         revision = read_revision(query.get("revision", []))
         refusal, has_begun = await self._enter()
@@ -171,6 +172,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                     client_id=frame.client_id,
                     assistant=self._assistant,
                     attachments=frame.attachments,
+                    temporary=self._is_temporary,
                 )
             case protocol.Stop():
                 await actions.stop(self._user, self._thread_id)

@@ -17,17 +17,29 @@ from django.utils.translation import gettext as _
 
 from chatapp.conf import settings
 from chatapp.errors import Refused
-from chatapp.models import LIVE_STATES, Attachment, Message, Run, Share, Thread
+from chatapp.models import LIVE_STATES, Attachment, Folder, Message, Run, Share, Thread
 
 
 class Policy:
     """Decisions, each a method to override. Called in the database thread; may use the ORM."""
 
     def get_threads(self, user: Any) -> QuerySet[Thread]:
-        """The threads this person may read and write: their own. Nobody else's exist for them."""
+        """The threads this person may read and write: their own. Nobody else's exist for them, nor do deleted ones."""
         if not getattr(user, "is_authenticated", False) or not user.is_active:
             return Thread.objects.none()
-        return Thread.objects.filter(owner_id=user.pk, stream="")
+        return Thread.objects.filter(owner_id=user.pk, stream="", deleted_at=None)
+
+    def get_deleted(self, user: Any) -> QuerySet[Thread]:
+        """The threads whose deletion this person may undo: their own."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return Thread.objects.none()
+        return Thread.objects.filter(owner_id=user.pk, stream="", deleted_at__isnull=False)
+
+    def get_folders(self, user: Any) -> QuerySet[Folder]:
+        """The folders this person sorts their threads into: their own."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return Folder.objects.none()
+        return Folder.objects.filter(owner_id=user.pk)
 
     def get_streams(self, user: Any, guest_key: str = "") -> QuerySet[Thread]:
         """What the site streams outside of chats to this person, or to the visitor with this key."""

@@ -43,11 +43,13 @@ async def send_next(thread_id: UUID) -> None:
 
 @in_database
 def _store_next(thread_id: UUID, mailbox: str) -> Job | None:
-    if not Thread.objects.filter(pk=thread_id, queued_at__isnull=False).exists():
+    if not Thread.objects.filter(pk=thread_id, queued_at__isnull=False, deleted_at=None).exists():
         return None  # Nearly always; a SELECT takes no lock.
     try:
         with transaction.atomic():
-            found = Thread.objects.select_for_update(of=("self",)).filter(pk=thread_id, queued_at__isnull=False)
+            found = Thread.objects.select_for_update(of=("self",)).filter(
+                pk=thread_id, queued_at__isnull=False, deleted_at=None
+            )
             thread = found.select_related("owner").first()
             if thread is None or actions.is_answering(thread):
                 return None

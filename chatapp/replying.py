@@ -62,7 +62,9 @@ def store_reply(
         if are_all_done(load_todos(thread.todos)):
             thread.todos = []  # What is done was for the question before.
         greeting = greetings.COLUMNS if is_new else ()
-        thread.save(update_fields=["head", "updated_at", "todos", *(["title"] if is_first else []), *greeting])
+        thread.save(
+            update_fields=["head", "updated_at", "todos", *(["title", "temporary"] if is_first else []), *greeting]
+        )
     Message.objects.bulk_create([*startup, question, reply] if is_new else [reply])
     run_id = uuid4()
     chosen = preferences.load_settings(assistant, user, thread)
@@ -98,7 +100,8 @@ def store_reply(
         assistant=assistant,
         turn=turn,
         said=tuple(said),
-        wants_title=wants_title(is_first_answer=is_first, is_manual=thread.title_is_manual),
+        wants_title=wants_title(is_first_answer=is_first, is_manual=thread.title_is_manual)
+        and not thread.temporary,  # Nobody else hears of what is said there.
     )
 
 

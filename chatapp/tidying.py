@@ -6,9 +6,8 @@ Like the other actions: checked by the policy, stored in one transaction, told t
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
-from chatapp.actions import not_found, stop
+from chatapp import arranging
+from chatapp.actions import not_found
 from chatapp.models import Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
@@ -53,18 +52,6 @@ def _store_cleared_todos(user: Any, thread_id: UUID) -> None:
 async def delete(user: Any, thread_id: UUID) -> None:
     """Delete the thread with all it contains; an answer that is under way ends quietly.
 
-    Raises Refused: none such (404).
+    It can be undone for a while; see arranging.delete. Raises Refused: none such (404).
     """
-    await stop(user, thread_id)
-    await _store_delete(user, thread_id)
-    await get_hub().thread_changed(thread_id, str(user.pk))
-
-
-@in_database
-def _store_delete(user: Any, thread_id: UUID) -> None:
-    with transaction.atomic():
-        thread = get_policy().get_thread(user, thread_id)
-        if thread is None:
-            raise not_found()
-        Thread.objects.filter(pk=thread.pk).update(head=None)
-        thread.delete()
+    await arranging.delete(user, [thread_id])

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, branches, exports, files, live, menus, pages, shares, streams, verbs
+from chatapp.views import arranging, artifacts, branches, exports, files, live, menus, pages, shares, streams, verbs
 
 app_name = "chatapp"
 
 urlpatterns = [
     path("", pages.new_thread, name="list"),
     path("new/<slug:assistant>/", pages.new_thread, name="new"),
+    path("threads/", arranging.threads, name="threads"),
+    path("threads/arrange/", arranging.arrange, name="arrange"),
+    path("archived/", arranging.archived, name="archived"),
+    path("folders/<int:folder_id>/", arranging.folder, name="folder"),
     path("artifacts/<uuid:message_id>/<int:index>/", artifacts.artifact, name="artifact"),
     path("files/<uuid:attachment_id>/", files.file, name="file"),
     path("streams/<uuid:stream_id>/<slug:name>/live/", streams.live, name="stream-live"),

@@ -15,9 +15,9 @@ FLOORS = {
     "wiring": {"apps", "checks", "urls", "routing"},
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
-        *("actions", "answering", "attaching", "branching", "choosing", "clearing", "copying"),
-        *("exporting", "forking", "opening", "posting", "queueing", "rating", "replying", "sharing"),
-        *("speaking", "streams", "tidying"),
+        *("actions", "answering", "arranging", "attaching", "branching", "choosing", "clearing"),
+        *("copying", "exporting", "foldering", "forking", "opening", "posting", "queueing", "rating"),
+        *("replying", "sharing", "speaking", "streams", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},

@@ -114,7 +114,7 @@ async def test_an_icon_that_nobody_knows_is_an_error_that_lists_those_that_there
     class Wrong(chatapp.Assistant):
         icon = "truk"
 
-    with pytest.raises(ValueError, match=r"no icon 'truk' \(.*Wrong.icon\); there are arrow-down, .*truck"):
+    with pytest.raises(ValueError, match=r"no icon 'truk' \(.*Wrong.icon\); there are archive, .*truck"):
         Wrong()
     with pytest.raises(ValueError, match="no icon 'truk'; there are arrow-down"):
         Icon("truk")

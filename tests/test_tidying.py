@@ -1,13 +1,23 @@
 """What people do to a conversation without saying anything."""
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from chatapp import tidying
 from chatapp.models import Thread
 from chatapp.providers.scripted import gate
+from chatapp.runs import trash
 from tests.conftest import make_thread
 from tests.line import Line
+
+
+async def delete_for_good() -> None:
+    """The time in which a deletion can be undone is over."""
+    await Thread.objects.filter(deleted_at__isnull=False).aupdate(deleted_at=timezone.now() - timedelta(hours=1))
+    await trash.aempty()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +51,7 @@ async def test_a_deleted_thread_takes_everything_with_it(line: Line) -> None:
     other = await sync_to_async(make_thread)(line.owner, ("Mine", "Stays."))
 
     await tidying.delete(line.owner, line.thread_id)
+    await delete_for_good()
 
     assert [thread async for thread in Thread.objects.all()] == [other]
     assert await line.count() == (1, 2, 1)
@@ -53,6 +64,7 @@ async def test_an_answer_under_way_ends_quietly_with_its_thread(line: Line, capl
 
     await tidying.delete(line.owner, line.thread_id)
     await line.provider.ended()
+    await delete_for_good()
 
     assert await line.count() == (0, 0, 0)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []

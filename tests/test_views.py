@@ -178,7 +178,7 @@ def test_a_page_of_a_thousand_messages_has_fifty_and_takes_no_more_queries(owner
     assert len(large.articles) == 50
     assert large.texts[-1] == "No 999"
     assert len(many) == len(few)
-    assert len(many) <= 10
+    assert len(many) <= 12
 
 
 def test_earlier_messages_come_page_by_page(owner_client: Client, owner: Any) -> None:
@@ -470,8 +470,8 @@ async def test_a_deleted_thread_leads_to_a_new_chat(line: Line, browser: AsyncCl
     response = await browser.post(f"/chat/{line.thread_id}/delete/", headers={"HX-Request": "true"} if partial else {})
 
     assert (response.status_code, response.get("Location")) == ((204, None) if partial else (303, "/chat/"))
-    assert await line.count() == (0, 0, 0)
     assert (await browser.get(f"/chat/{line.thread_id}/")).status_code == 404
+    assert (await line.thread()).deleted_at is not None  # For a while it can be undone.
 
 
 async def test_a_new_chat_on_the_id_of_somebody_elses_thread_tells_nothing(

@@ -73,6 +73,7 @@ class ThreadAdmin(ReadOnlyAdmin):
         "updated_at",
         "pinned",
         "archived_at",
+        "deleted_at",
         "temporary",
         "settings",
         "allowed_tools",

@@ -1,6 +1,7 @@
 """What is stored: threads, messages and files, runs, what people and staff set and think."""
 
 from chatapp.models.files import Attachment
+from chatapp.models.folders import Folder
 from chatapp.models.preferences import PersonSettings, SettingDefault
 from chatapp.models.review import Feedback
 from chatapp.models.runs import LIVE_STATES, Run
@@ -11,6 +12,7 @@ __all__ = [
     "LIVE_STATES",
     "Attachment",
     "Feedback",
+    "Folder",
     "Message",
     "PersonSettings",
     "Run",

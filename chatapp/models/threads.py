@@ -51,6 +51,12 @@ class Thread(models.Model):
     temporary = models.BooleanField(default=False)
     """Never listed, searched or reviewed, and purged first."""
 
+    folder = models.ForeignKey("Folder", on_delete=models.SET_NULL, null=True, blank=True, related_name="threads")
+    """Where its owner put it in the list. Null: it stands under its day."""
+
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    """When it was deleted. It is nowhere since then, and really gone once that cannot be undone; see runs.trash."""
+
     head = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     """Last message of the branch that is shown and sent to the model."""
 
@@ -100,6 +106,16 @@ class Thread(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["owner", "-updated_at"], name="chatapp_thread_owner_recent"),
             models.Index(fields=["queued_at"], condition=Q(queued_at__isnull=False), name="chatapp_thread_queued"),
+            models.Index(
+                fields=["owner", "-pinned", "-updated_at", "-id"],
+                condition=Q(archived_at__isnull=True, deleted_at__isnull=True, temporary=False),
+                name="chatapp_thread_listed",
+            ),
+            models.Index(
+                fields=["owner", "-archived_at"], condition=Q(archived_at__isnull=False), name="chatapp_thread_archived"
+            ),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="chatapp_thread_deleted"),
+            models.Index(fields=["updated_at"], condition=Q(temporary=True), name="chatapp_thread_temporary"),
         ]
 
     def __str__(self) -> str:

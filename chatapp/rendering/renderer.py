@@ -238,6 +238,16 @@ def render_queue(waiting: Sequence[Any]) -> SafeString:
     return render_to_string("chatapp/_queue.html", {"queue": waiting}) if waiting else SafeString("")
 
 
-def render_threads(groups: Sequence[Any]) -> SafeString:
-    """The thread list; see runs.listing."""
-    return render_to_string("chatapp/_threads.html", {"groups": groups})
+def render_threads(page: Any, *, folder: int | None = None) -> SafeString:
+    """A page of the thread list; of one `folder` only its lines. See runs.listing."""
+    template = "chatapp/_threads.html" if folder is None else "chatapp/_thread_items.html"
+    group = page.groups[0] if page.groups else None
+    more = page.end if page.has_more else ""
+    return render_to_string(
+        template, {"page": page, "items": group.items if group else (), "folder": folder, "more": more}
+    )
+
+
+def render_undo(deletions: Sequence[Any]) -> SafeString:
+    """What can be undone; see runs.trash."""
+    return render_to_string("chatapp/_undo.html", {"deletions": deletions}) if deletions else SafeString("")

@@ -87,7 +87,7 @@ class Follower:
         self._has_resumed = False
         self._is_stale = False
         self._list_is_stale = False
-        self._was_there = False
+        self._was_there = self._is_gone = False
         self._notices: list[Fragment] = []
 
     @property
@@ -179,6 +179,8 @@ class Follower:
         if self._has_resumed and (self._is_stale or self._list_is_stale):
             for frame in await self._compare():
                 yield frame
+        if self._is_gone:
+            raise Gone
 
     def _take_steps(self, feed: Feed) -> list[Frame]:
         # 0: the page has the message, perhaps with parts of an older checkpoint, but no step of it.
@@ -210,8 +212,7 @@ class Follower:
             return []  # The page has come back meanwhile, with something else; `resume` asked for another look.
         self.mark = found.mark
         if not found.is_there:
-            if self._was_there:
-                raise Gone
+            self._is_gone = self._was_there
             # A new chat: no row exists before the first message. The list beside it is there all the same.
             return [Frame(html) for html in fragments.write_frames(found.changed)]
         self._was_there = True

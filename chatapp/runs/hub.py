@@ -23,7 +23,7 @@ from chatapp.conf import settings
 from chatapp.inputs import InputUpdate
 from chatapp.models import Run
 
-from . import journal, queue
+from . import journal, queue, trash
 from .feed import SNAPSHOT, Feed
 from .mirror import Mirror, relay_steps
 from .transcript import find_marks
@@ -199,6 +199,12 @@ class Hub:
         if person:
             await self._announce(protocol.person_group(person), owner)
 
+    async def list_changed(self, person: str) -> None:
+        """Hint to all processes: something else is in the thread list of this person."""
+        mail = protocol.PersonChanged(person=person)
+        self._hear(mail)
+        await self._announce(protocol.person_group(person), mail)
+
     async def change_input(self, thread_id: UUID, person: str, update: InputUpdate) -> None:
         """Tell the pages of this thread that this person has open here and elsewhere."""
         mail = protocol.ChangeInput(thread=thread_id, person=person, update=update)
@@ -336,6 +342,7 @@ class Hub:
         """Ask the database, once for all open threads, what has changed; wake the readers that have missed it."""
         if self._mirrors or self._readers:
             await journal.asweep()
+            await trash.aempty()
             for thread_id in await queue.find_stalled():
                 await queue.thread_freed.asend_robust(None, thread_id=thread_id)
         for mirror in list(self._mirrors.values()):

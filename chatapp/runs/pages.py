@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from chatapp import registry
 from chatapp.conf import settings
 from chatapp.models import Run, Thread
 from chatapp.models.calls import in_database
-from chatapp.policy import get_policy
+from chatapp.policy import Policy, get_policy
 from chatapp.rendering import fragments, renderer
 from chatapp.rendering.activity import draw_todos
 from chatapp.rendering.fragments import Fragment
@@ -24,7 +23,7 @@ from chatapp.rendering.menus import render_menu
 from chatapp.rendering.renderer import MessageView
 from chatapp.todos import TodoItem, load_todos
 
-from . import greetings, queue, transcript
+from . import greetings, queue, transcript, trash
 from .listing import list_threads
 from .preferences import load_menu
 
@@ -70,7 +69,7 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
     """What the page lacks, drawn."""
     policy = get_policy()
     thread = policy.get_thread(user, thread_id, *transcript.WITH_HEAD)
-    around = [_draw_list(policy.get_threads(user), thread_id)] if with_list else []
+    around = _draw_list(policy, user, thread_id) if with_list else []
     if thread is None:
         return Found(around, page, is_there=False)
     startup = greetings.load_startup(thread) if thread.head_id is None else {}
@@ -221,6 +220,12 @@ def move_cursors(
     return kept, changed
 
 
-def _draw_list(threads: QuerySet[Thread], current: UUID) -> Fragment:
-    groups = list_threads(threads, current=current, limit=settings.PAGE_THREADS)
-    return fragments.fill(fragments.THREADS, renderer.render_threads(groups))
+def _draw_list(policy: Policy, user: Any, current: UUID) -> list[Fragment]:
+    """The first page of the list, and what can be undone; what else a page has loaded, it asks for by itself."""
+    threads, folders = policy.get_threads(user), policy.get_folders(user)
+    page = list_threads(threads, folders=folders, current=current, limit=settings.PAGE_THREADS)
+    undo = renderer.render_undo(trash.list_deletions(policy.get_deleted(user)))
+    return [
+        fragments.fill(fragments.THREADS, renderer.render_threads(page)),
+        fragments.fill(fragments.UNDO, undo),
+    ]

@@ -65,7 +65,7 @@ def remove(thread: Thread, message_id: UUID) -> bool:
 def find_stalled() -> list[UUID]:
     """Threads in which questions wait and nothing is being said: whoever was to go on is gone."""
     live = Run.objects.filter(thread=OuterRef("pk"), kind=Run.Kind.REPLY, finished_at__isnull=True)
-    waiting = Thread.objects.filter(~Exists(live), queued_at__isnull=False).order_by("queued_at")
+    waiting = Thread.objects.filter(~Exists(live), queued_at__isnull=False, deleted_at=None).order_by("queued_at")
     return list(waiting.values_list("pk", flat=True)[:100])
 
 

@@ -54,6 +54,8 @@ async def make_title(hub: Hub, thread_id: UUID, person: str, turn: Turn, parts: 
     """Ask the model for a title and store it. A failure keeps the first words and is nobody's concern but the log's."""
     provider = turn.get_provider()
     run_id = await _begin(thread_id, hub.mailbox, turn.assistant.provider, provider.model)
+    if run_id is None:
+        return
     question, answer = turn.text[:900], text_for_model(parts)[:900]
     request = ModelRequest(
         messages=[
@@ -90,7 +92,10 @@ async def make_title(hub: Hub, thread_id: UUID, person: str, turn: Turn, parts: 
 
 
 @in_database
-def _begin(thread_id: UUID, hub: str, provider: str, model: str) -> UUID:
+def _begin(thread_id: UUID, hub: str, provider: str, model: str) -> UUID | None:
+    """The run that asks; None if the thread was deleted, which can be undone, while it was answered."""
+    if Thread.objects.filter(pk=thread_id, deleted_at__isnull=False).exists():
+        return None
     run = Run(
         id=uuid4(),
         thread_id=thread_id,

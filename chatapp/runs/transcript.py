@@ -360,5 +360,5 @@ def find_marks(thread_ids: Sequence[UUID]) -> dict[UUID, tuple[Any, ...]]:
     unfinished = Run.objects.filter(thread_id__in=thread_ids, kind=Run.Kind.REPLY, finished_at__isnull=True).order_by()
     live = {run.thread_id: run for run in unfinished.only("thread_id", "state")}
     columns = ("head_id", "revision", "title", "todos", "queued_at", "settings", "greeting", "greeting_dismissed_at")
-    threads = Thread.objects.filter(pk__in=thread_ids).order_by().only(*columns)
+    threads = Thread.objects.filter(pk__in=thread_ids, deleted_at=None).order_by().only(*columns)
     return {thread.pk: get_mark(thread, live.get(thread.pk)) for thread in threads}

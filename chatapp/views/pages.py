@@ -23,7 +23,7 @@ from chatapp.rendering.activity import TodoView
 from chatapp.rendering.files import Tray, make_tray
 from chatapp.rendering.greetings import render_welcome
 from chatapp.rendering.menus import render_menu
-from chatapp.runs import attachments, greetings, journal, queue, transcript
+from chatapp.runs import attachments, greetings, journal, queue, transcript, trash
 from chatapp.runs.listing import list_threads
 from chatapp.runs.preferences import load_menu
 from chatapp.todos import load_todos
@@ -83,12 +83,24 @@ def render_thread(
     above = greetings.find(thread, request.user, in_visit=in_visit)
     followed = live_run or (above.run if above.run is not None and above.run.is_live else None)
     query = f"assistant={thread.assistant}&revision={thread.revision}"
+    # What is not stored yet is stored so by the first message, over whichever door it comes.
+    is_temporary = thread.temporary or (thread.head_id is None and "temporary" in request.GET)
+    if is_temporary and thread.head_id is None:
+        query += "&temporary=1"
     if in_visit:
         query += f"&visit={above.welcome.digest if above.welcome is not None else 'none'}"
     if menu and menu.values:
         query += f"&menu={menu.digest}"
     context: dict[str, Any] = {
-        "thread": {"id": thread.pk, "title": thread.title, "is_new": is_new},
+        "thread": {
+            "id": thread.pk,
+            "title": thread.title,
+            "is_new": is_new,
+            "is_temporary": is_temporary,
+            "is_pinned": thread.pinned,
+            "is_archived": thread.archived_at is not None,
+            "folder_id": thread.folder_id,
+        },
         "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
         "assistant": assistant or {"title": thread.assistant, "slug": thread.assistant, "placeholder": ""},
         "reasons": [(name, _(label)) for name, label in settings.FEEDBACK_REASONS.items()],
@@ -96,7 +108,13 @@ def render_thread(
         "greeting": render_welcome(above.welcome, request),
         "messages": transcript.load_views(thread, shown, startup, user=request.user),
         "older_before": shown[0] if len(path) > len(shown) else None,
-        "groups": list_threads(policy.get_threads(request.user), current=thread.pk, limit=settings.PAGE_THREADS),
+        "page": list_threads(
+            policy.get_threads(request.user),
+            folders=policy.get_folders(request.user),
+            current=thread.pk,
+            limit=settings.PAGE_THREADS,
+        ),
+        "deletions": trash.list_deletions(policy.get_deleted(request.user)),
         "todos": TodoView(load_todos(thread.todos)),
         "queue": queue.list_waiting(thread),
         "tray": _load_tray(request.user, thread, assistant),

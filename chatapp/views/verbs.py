@@ -35,7 +35,13 @@ async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
             staged, _notice = await attaching.astage(request.user, thread_id, file, assistant=slug)
             attachments.append(staged.pk)
         posted = await actions.post_message(
-            request.user, thread_id, text=text, client_id=client_id, assistant=slug, attachments=attachments
+            request.user,
+            thread_id,
+            text=text,
+            client_id=client_id,
+            assistant=slug,
+            attachments=attachments,
+            temporary="temporary" in request.GET,
         )
     except Refused as error:
         return await refuse(request, thread_id, error, draft=text)

@@ -177,15 +177,16 @@ async def test_a_thread_is_renamed_in_place(visit: Visit) -> None:
     await expect(title).to_have_text("A better name")
 
 
-async def test_a_thread_is_deleted_after_a_question(visit: Visit) -> None:
+async def test_a_thread_that_is_deleted_leads_to_a_new_chat_that_can_take_it_back(visit: Visit) -> None:
     await visit.ask("fault:echo short life")
     await visit.until_state("complete")
 
-    await visit.page.get_by_label("Delete", exact=True).click()
-    await visit.button("Delete it").click()
+    await visit.page.locator(".chat-bar").get_by_role("button", name="Delete").click()
 
     await expect(visit.page).to_have_url(f"{visit.site.url}/chat/")
     await expect(visit.page.get_by_role("link", name="short life")).to_have_count(0)
+    await visit.button("Undo").click()
+    await expect(visit.page.get_by_role("link", name="short life")).to_be_visible()
 
 
 @pytest.mark.parametrize("has_clipboard", [True, False])

@@ -111,12 +111,12 @@ async def test_escape_closes_what_is_open_before_it_stops_the_answer(visit: Visi
     await visit.ask(QUESTION)
     await model.say("Still going")
     await expect(visit.said).to_have_text("Still going")
-    await visit.page.get_by_label("Delete", exact=True).click()
-    await expect(visit.button("Delete it")).to_be_visible()
+    await visit.page.locator("[data-chat-menu]").first.click()
+    await expect(visit.page.get_by_role("menu")).to_be_visible()
 
     await visit.page.keyboard.press("Escape")
 
-    await expect(visit.button("Delete it")).to_be_hidden()
+    await expect(visit.page.get_by_role("menu")).to_be_hidden()
     assert visit.count_sent("stop") == 0
     await model.finish()
     await visit.until_state("complete")

@@ -25,7 +25,7 @@ def _noon() -> Any:
 
 def list_all(**values: Any) -> list[ThreadGroup]:
     """The list of everybody's threads."""
-    return list_threads(Thread.objects.all(), **{"current": None, "limit": 100, **values})
+    return list_threads(Thread.objects.all(), **{"current": None, "limit": 100, **values}).groups
 
 
 def list_titles(**values: Any) -> dict[str, list[str]]:

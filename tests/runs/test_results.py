@@ -111,6 +111,7 @@ async def test_a_hint_that_was_lost_is_made_up_for(line: Line) -> None:
 
 
 async def test_a_run_that_is_deleted_meanwhile_is_not_there(line: Line) -> None:
+    line.sets(UNDO_SECONDS=0)
     run = await begin(line)
     waiting = await start_waiting(run)
 

@@ -166,6 +166,7 @@ async def test_a_model_that_takes_too_long_names_nothing(titled: Line, monkeypat
 
 
 async def test_a_thread_that_is_deleted_meanwhile_gets_none(titled: Line, caplog: pytest.LogCaptureFixture) -> None:
+    titled.sets(TITLES="model", UNDO_SECONDS=0)
     provider = titled.plays(["Hello."], ["A title", gate("title")])
     await titled.answer()
     await provider.reached("title")
@@ -179,7 +180,7 @@ async def test_a_thread_that_is_deleted_meanwhile_gets_none(titled: Line, caplog
 
 
 async def test_a_thread_that_is_deleted_before_gets_none(titled: Line, caplog: pytest.LogCaptureFixture) -> None:
-    titled.sets(MESSAGES_PER_MINUTE=100)
+    titled.sets(TITLES="model", MESSAGES_PER_MINUTE=100, UNDO_SECONDS=0)
     provider = titled.plays(["Hello."], ["never"])
 
     async def delete(sender: Any, **kwargs: Any) -> None:

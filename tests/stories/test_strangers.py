@@ -64,6 +64,10 @@ DOORS = {
     "clear-todos": Door("POST"),
     "rename": Door("POST", {"title": "I was here"}),
     "delete": Door("POST"),
+    "threads": Door(is_of_a_thread=False, queries=("", "?current={answer}")),
+    "archived": Door(is_of_a_thread=False),
+    "arrange": Door("POST", {"thread": "{thread}", "do": "archive"}),
+    "folder": Door("POST", {"do": "delete"}),
     "stream-live": Door(is_for_visitors=True),
     "stream-cancel": Door("POST", is_for_visitors=True),
     "greet": Door("POST"),
@@ -109,7 +113,7 @@ def list_frame_types() -> list[str]:
 
 def fill(text: str, target: Target) -> str:
     """A text with the ids of the target."""
-    return text.format(answer=target.answer, run=target.run, fresh=uuid4())
+    return text.format(thread=target.thread_id, answer=target.answer, run=target.run, fresh=uuid4())
 
 
 def make_path(route: URLPattern, target: Target) -> str:
@@ -124,6 +128,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "token": "a-token-that-nobody-has",
         "share_id": target.thread_id,
         "attachment_id": target.answer,
+        "folder_id": 1,
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)

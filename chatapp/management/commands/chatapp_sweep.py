@@ -1,5 +1,4 @@
-"""`manage.py chatapp_sweep`: end the runs whose process has died, delete threads that nobody ever began and files that
-nobody ever sent."""
+"""`manage.py chatapp_sweep`: end the runs whose process has died, delete what is over."""
 
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.management import BaseCommand
 from chatapp.runs import attachments
 from chatapp.runs.greetings import purge
 from chatapp.runs.journal import sweep
+from chatapp.runs.trash import empty, purge_temporary
 
 
 class Command(BaseCommand):
@@ -15,13 +15,14 @@ class Command(BaseCommand):
 
     help = (
         "Mark answers whose process has died as interrupted: text so far is kept, and people are offered Try again. "
-        "Delete threads that greeted somebody who never wrote, and files that were never sent, after a day."
+        "Delete for good what people deleted, temporary chats after TEMPORARY_HOURS, and after a day threads that greeted "
+        "somebody who never wrote, and files that were never sent."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it all once and say how many there were."""
+        """Do all of it once and say how many there were."""
         self.stdout.write(f"{sweep()} interrupted")
-        if count := purge():
+        if count := purge() + empty() + purge_temporary():
             self.stdout.write(f"{count} purged")
         if count := attachments.purge():
             self.stdout.write(f"{count} files purged")

@@ -6,7 +6,6 @@
 const find = (id) => document.getElementById(id);
 const app = find("chat");
 const words = find("chat-words").dataset;
-const title = find("chat-title");
 const search = find("chat-find");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 const isPhone = matchMedia("(max-width: 720px)");
@@ -29,38 +28,48 @@ async function postForm(form, fields = {}) {
 
 /* ------------------------------------------------------------------ a new name */
 
-const rename = app.querySelector(".chat-rename");
-const nameField = rename.querySelector('input[name="title"]');
-const renameButton = rename.querySelector("summary");
+// The bar belongs to the thread that is open and goes with it, so nothing of it is kept here.
+const getNameField = () => app.querySelector('.chat-rename input[name="title"]');
+const isNameField = (element) => element === getNameField();
+const isNaming = (element) => element.matches?.(".chat-rename input, .chat-item-name"); // Escape is theirs
 
-async function closeRename({ save }) {
+async function closeRename({ save, refocus = true }) {
+  const field = getNameField();
+  const rename = field.closest("details");
   if (!rename.open) return;
   rename.open = false;
-  const name = nameField.value.trim();
+  if (refocus) rename.querySelector("summary").focus();
+  const title = find("chat-title");
+  const name = field.value.trim();
   const before = title.textContent;
   if (!save || !name || name === before.trim()) return;
   title.textContent = name;
-  if (!(await postForm(nameField.form, { title: name }))) title.textContent = before;
+  if (!(await postForm(field.form, { title: name }))) title.textContent = before;
 }
 
-rename.addEventListener("toggle", () => {
-  if (!rename.open) return;
-  nameField.value = title.textContent.trim();
-  nameField.focus();
-  nameField.select();
-});
-nameField.form.addEventListener("submit", (event) => {
+// A toggle does not bubble; on its way down it comes past here all the same.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!target.open || !target.matches?.(".chat-rename")) return;
+    const field = getNameField();
+    field.value = find("chat-title").textContent.trim();
+    field.focus();
+    field.select();
+  },
+  { capture: true },
+);
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".chat-rename form")) return;
   event.preventDefault();
   closeRename({ save: true });
-  renameButton.focus();
 });
-nameField.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.isComposing) return;
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing || !isNameField(event.target)) return;
   event.preventDefault();
   closeRename({ save: false });
-  renameButton.focus();
 });
-nameField.addEventListener("blur", () => closeRename({ save: true }));
+document.addEventListener("focusout", ({ target }) => isNameField(target) && closeRename({ save: true, refocus: false }));
 
 /* ------------------------------------------------------------------ finding */
 
@@ -121,19 +130,13 @@ document.addEventListener("click", (event) => {
   } else if (target.closest("[data-chat-theme]")) {
     toggleTheme();
   }
-  const panel = app.querySelector(".chat-delete[open]");
-  if (panel && !panel.contains(target)) panel.open = false;
 });
 
 /** What Escape does: the innermost thing that is open closes. Whether there was one. */
 function closeInnermost(target) {
-  const panel = app.querySelector(".chat-delete[open]");
-  if (document.querySelector("dialog[open]")) return false; // the browser closes it
+  if (document.querySelector("dialog[open], .chat-menu:popover-open, [data-chat-selecting]")) return false; // not ours
   if (isDrawerOpen()) {
     setDrawer(false);
-  } else if (panel) {
-    panel.open = false;
-    panel.querySelector("summary").focus();
   } else if (target === search && search.value) {
     search.value = "";
     filterThreads();
@@ -147,7 +150,7 @@ function closeInnermost(target) {
 addEventListener(
   "keydown",
   (event) => {
-    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || event.target === nameField) return;
+    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || isNaming(event.target)) return;
     if (closeInnermost(event.target)) event.preventDefault();
   },
   { capture: true },
