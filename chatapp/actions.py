@@ -4,9 +4,11 @@ An action checks by the policy, changes the rows in one transaction, and tells t
 Refused with a sentence when it does nothing. A thread that is somebody else's is a thread that does not exist.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.signals import user_logged_out
@@ -17,18 +19,23 @@ from django.utils.translation import gettext as _
 from chatapp import registry, signals
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
+from chatapp.contexts import ContextPart, read_mentioned
 from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
-from chatapp.parts import TextPart
+from chatapp.parts import Part, TextPart
 from chatapp.policy import get_policy
-from chatapp.replying import store_reply
+from chatapp.replying import drop_silent_reply, store_reply
 from chatapp.runs import greetings, journal, queue, transcript
 from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.live import Job
 from chatapp.runs.runner import Runner, get_runner
 from chatapp.runs.titles import get_first_words
 from chatapp.scrubbing import scrub
+from chatapp.turn import Turn
+
+if TYPE_CHECKING:
+    from chatapp.commanding import Typed
 
 _RACES = 3
 """How often a transaction is tried that lost a race for a unique row; the winner's row is there the next time."""
@@ -39,9 +46,20 @@ class Posted:
     """What became of a message."""
 
     message_id: UUID
+    """Of a command of which no message came: its client_id."""
+
     run_id: UUID | None
     is_new: bool
     """False: it was here already, by the same client_id and with the same text."""
+
+    is_shown: bool = True
+    """False: nothing in the thread says that it was taken; the page that sent it has to be told."""
+
+    notice: str = ""
+    """What to tell who sent it, and nobody else."""
+
+    download: str = ""
+    """Address of a file for who sent it."""
 
     greets_on: bool = False
     """The thread was there and empty; a greeting may still be under way in it."""
@@ -70,20 +88,33 @@ ahas_begun = in_database(has_begun)
 """See has_begun."""
 
 
-async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "") -> Posted:
+async def post_message(
+    user: Any, thread_id: UUID, *, text: str, client_id: UUID, assistant: str = "", mentions: Sequence[str] = ()
+) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
-    The same `client_id` again with the same text changes nothing and gives what the first one gave. Raises Refused: bad
-    text (422), an answer is under way or the client_id has another text (409), too many (429), no such thread (404),
-    the process is ending (503).
+    What is a slash command is done instead. `mentions` are ids of context sources. The same `client_id` again with the
+    same text changes nothing and gives what the first one gave. Raises Refused: bad text or mention (422), an answer is
+    under way or the client_id has another text (409), too many (429), a command that they may not use (403), no such
+    thread (404), the process is ending (503).
     """
+    # A command is done by the actions, and the actions are asked for commands.
+    from chatapp import commanding
+
     text = check_text(text)
+    typed = await commanding.find(user, thread_id, text, assistant) if text.startswith("/") else None
+    if typed is not None and not typed.command.echo:
+        return await commanding.run(user, thread_id, typed, text=text, client_id=client_id)
+    context = await _read_mentions(user, thread_id, assistant, mentions) if mentions and typed is None else []
     hub, runner = await get_ready()
 
     async def post() -> Posted:
-        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox)
+        parts = [*context, TextPart(text=text)]
+        posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox, parts, typed)
         if job is not None and message is not None:
-            runner.start(job)
+            task = runner.start(job)
+            if typed is not None:
+                hub.spawn(_drop_if_silent(task, job))
             await signals.message_created.asend_robust(type(job.assistant), message=message)
             await hub.thread_changed(thread_id, str(user.pk))
             if posted.greets_on:
@@ -97,6 +128,19 @@ async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID
         return posted
 
     return await hub.see_through(post())
+
+
+async def _read_mentions(user: Any, thread_id: UUID, slug: str, ids: Sequence[str]) -> list[ContextPart]:
+    assistant = await in_database(find_assistant)(user, thread_id, slug)
+    turn = Turn(assistant=assistant, messages=(), user=user, thread_id=thread_id)
+    return await read_mentioned(await assistant.load_context_sources(user), ids, turn)
+
+
+async def _drop_if_silent(task: asyncio.Task[None], job: Job) -> None:
+    """A command that said nothing leaves no empty message."""
+    await asyncio.wait({task})
+    if await in_database(drop_silent_reply)(job):
+        await get_hub().thread_changed(job.thread_id)
 
 
 async def _tell_of_queued(user: Any, message: Message) -> None:
@@ -138,12 +182,19 @@ def check_text(text: str) -> str:
 
 @in_database
 def _store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any,
+    thread_id: UUID,
+    text: str,
+    client_id: UUID,
+    slug: str,
+    mailbox: str,
+    parts: Sequence[Part],
+    typed: "Typed | None",
 ) -> tuple[Posted, Job | None, Message | None]:
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store_post(user, thread_id, text, client_id, slug, mailbox)
+                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, parts, typed)
         except IntegrityError as error:
             # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
             if attempt == _RACES - 1:
@@ -152,13 +203,20 @@ def _store_post(
 
 
 def _try_store_post(
-    user: Any, thread_id: UUID, text: str, client_id: UUID, slug: str, mailbox: str
+    user: Any,
+    thread_id: UUID,
+    text: str,
+    client_id: UUID,
+    slug: str,
+    mailbox: str,
+    parts: Sequence[Part],
+    typed: "Typed | None",
 ) -> tuple[Posted, Job | None, Message | None]:
     policy = get_policy()
     thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
     was_there = thread is not None
     if thread is None:
-        thread = _make_thread(user, thread_id, slug)
+        thread = make_thread(user, thread_id, slug)
     else:
         known = Message.objects.filter(thread=thread, client_id=client_id).first()
         if known is not None:
@@ -171,12 +229,13 @@ def _try_store_post(
         thread=thread,
         parent_id=thread.head_id,
         role=Message.Role.USER,
-        parts=[TextPart(text=text).dump()],
+        parts=[part.dump() for part in parts],
         text=text,
         client_id=client_id,
+        for_model=typed is None or typed.command.for_model,
     )
     if not is_first:
-        may_wait = assistant.get_while_running() in queue.MODES
+        may_wait = typed is None and assistant.get_while_running() in queue.MODES
         if may_wait and (thread.queued_at is not None or is_answering(thread)):
             question.parent_id = None
             if not queue.put(thread, question):
@@ -187,7 +246,7 @@ def _try_store_post(
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
         thread.title = thread.title or _get_first_title(text)
-    job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
+    job = store_reply(thread, question, assistant, user, mailbox, is_new=True, typed=typed)
     posted = Posted(
         message_id=question.pk,
         run_id=job.run_id,
@@ -202,7 +261,25 @@ def _get_first_title(text: str) -> str:
     return "" if settings.TITLES == "off" else get_first_words(text)
 
 
-def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
+def find_assistant(user: Any, thread_id: UUID, slug: str) -> Assistant:
+    """Who answers in this thread, or would if it were begun with this slug. Called in the database thread.
+
+    Raises Refused: no such thread or assistant for this person (404).
+    """
+    policy = get_policy()
+    thread = policy.get_thread(user, thread_id)
+    if thread is None:
+        if Thread.objects.filter(pk=thread_id).exists():
+            raise not_found()
+        thread = make_thread(user, thread_id, slug)
+    assistant = _get_assistant(thread)
+    if not policy.can_use(user, assistant):
+        raise not_found()
+    return assistant
+
+
+def make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
+    """A thread that is not stored yet. Raises Refused: who is not signed in, no such assistant (404)."""
     if not getattr(user, "is_authenticated", False):
         raise not_found()
     assistant = registry.get(slug) if slug else registry.get_default()
@@ -212,6 +289,9 @@ def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
 
 
 def _repeat(known: Message, text: str) -> Posted:
+    if not known.visible:
+        # A command that was done, or a message that was cleared before its page had seen it.
+        return Posted(message_id=known.pk, run_id=None, is_new=False, is_shown=False)
     if known.text != text:
         raise Refused(
             "other_text", _("This message was sent before with another text. Please send it again."), status=409

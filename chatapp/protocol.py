@@ -27,6 +27,10 @@ class CloseCode(IntEnum):
     COME_BACK = 4012
 
 
+MAX_MENTIONS: Final = 20
+"""Context sources in one message."""
+
+
 class BadFrame(ChatappError):
     """A frame that cannot be understood. Its text is fit for the person; nothing was changed."""
 
@@ -58,6 +62,8 @@ class Post(_Frame):
     text: str
     client_id: UUID
     attachments: list[UUID] = Field(default_factory=list, max_length=0)
+    mentions: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=MAX_MENTIONS)
+    """Ids of context sources."""
 
 
 class Stop(_Frame):

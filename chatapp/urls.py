@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, streams, verbs
+from chatapp.views import artifacts, exports, live, pages, palette, streams, verbs
 
 app_name = "chatapp"
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("<uuid:thread_id>/delete/", verbs.delete, name="delete"),
     path("<uuid:thread_id>/todos/clear/", verbs.clear_todos, name="clear-todos"),
     path("<uuid:thread_id>/greeting/", verbs.greet, name="greet"),
+    path("<uuid:thread_id>/palette/", palette.palette, name="palette"),
     path("<uuid:thread_id>/export/", exports.export, name="export"),
     path("<uuid:thread_id>/live/", live.live, name="live"),
 ]

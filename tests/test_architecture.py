@@ -16,7 +16,7 @@ FLOORS = {
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
         *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
-        "tidying",
+        *("commanding", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
@@ -25,6 +25,7 @@ FLOORS = {
         "toolloop",
         "assistants",
         "greetings",
+        *("commands", "contexts"),
         "prompts",
         "registry",
         "stretches",

@@ -95,6 +95,10 @@ class Thread(models.Model):
             models.Index(fields=["owner", "-updated_at"], name="chatapp_thread_owner_recent"),
             models.Index(fields=["queued_at"], condition=Q(queued_at__isnull=False), name="chatapp_thread_queued"),
         ]
+        permissions: ClassVar = [
+            ("use_model_command", _("Can choose the model of a conversation with /model")),
+            ("use_system_command", _("Can change what the model is told with /system")),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.pk)

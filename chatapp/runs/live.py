@@ -4,7 +4,7 @@ Who begins and ends it, and writes its checkpoints down, is the runner; see runn
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,8 @@ class Job:
     turn: Turn
     greets: bool = False
     """It says the greeting of the thread."""
+    answer: Callable[[Turn], AsyncGenerator[Any, None]] | None = None
+    """What says it in place of the assistant: a command."""
     wants_title: bool = False
     """Whether the thread is to be named after this answer."""
 

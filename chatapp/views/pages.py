@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.core.exceptions import ImproperlyConfigured
+from asgiref.sync import async_to_sync
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
@@ -13,9 +13,9 @@ from chatapp import registry
 from chatapp.actions import not_found
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
+from chatapp.contexts import ContextSource, list_allowed
 from chatapp.models import Thread
 from chatapp.policy import get_policy
-from chatapp.providers.base import get_provider
 from chatapp.rendering import renderer
 from chatapp.rendering.activity import TodoView
 from chatapp.rendering.greetings import render_welcome
@@ -53,9 +53,16 @@ def thread(request: HttpRequest, thread_id: UUID) -> HttpResponse:
 
 
 def render_thread(
-    request: HttpRequest, thread: Thread, *, is_new: bool = False, notice: str = "", draft: str = "", status: int = 200
+    request: HttpRequest,
+    thread: Thread,
+    *,
+    is_new: bool = False,
+    notice: str = "",
+    level: str = "warning",
+    draft: str = "",
+    status: int = 200,
 ) -> HttpResponse:
-    """The page of a thread; with a notice and the text that was not taken after a form was refused."""
+    """The page of a thread; after a form with a notice, and the text if it was not taken."""
     assistant = registry.get(thread.assistant)
     path = [] if is_new else transcript.get_path(thread)
     startup = greetings.load_startup(thread)
@@ -87,14 +94,22 @@ def render_thread(
         "cursors": f"{followed.pk}:0" if followed else "",
         "live_url": f"{reverse('chatapp:live', args=[thread.pk])}?{query}",
         "client_id": uuid4(),
-        "model": _get_model(assistant),
+        "model": thread.settings.get("model") or (assistant.find_model() if assistant else ""),
+        "mentionable": _list_mentionable(assistant, request.user),
         "settings": settings,
         "notice": notice,
+        "level": level,
         "draft": draft,
     }
     response = render(request, "chatapp/thread.html", context, status=status)
     _remember_visit(request, response, thread)
     return response
+
+
+def _list_mentionable(assistant: Assistant | None, user: Any) -> list[ContextSource]:
+    """What the person can mention; "@" does something only where there is anything."""
+    sources = assistant.get_context_sources(user) if assistant is not None else ()
+    return async_to_sync(list_allowed)(sources, user) if sources else []
 
 
 def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread) -> None:
@@ -105,16 +120,6 @@ def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread
         response.set_cookie(VISIT_COOKIE, str(thread.pk), path=path, httponly=True, samesite="Lax", secure=secure)
     elif visited is not None and visited != str(thread.pk):
         response.delete_cookie(VISIT_COOKIE, path=path, samesite="Lax")
-
-
-def _get_model(assistant: Assistant | None) -> str:
-    """The model that answers; empty if its provider is not configured, which a system check says."""
-    if assistant is None or assistant.model:
-        return assistant.model if assistant else ""
-    try:
-        return get_provider(assistant.provider).model
-    except ImproperlyConfigured:
-        return ""
 
 
 def _render_older(request: HttpRequest, thread: Thread) -> HttpResponse:

@@ -63,6 +63,7 @@ DOORS = {
     "greet": Door("POST"),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
+    "palette": Door(queries=("", "?for=sources&q=a")),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
 """Every name of chatapp.urls."""

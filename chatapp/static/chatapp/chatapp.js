@@ -583,6 +583,10 @@ function startPage() {
     dismissLater(toast);
     freeButtons();
     if (toast.dataset.chatRefused) takeBack(toast.dataset.chatRefused);
+    if (toast.dataset.chatTaken) {
+      forget(toast.dataset.chatTaken);
+      document.dispatchEvent(new CustomEvent("chat:taken", { detail: toast }));
+    }
   });
 
   /* ---------------------------------------------------------------- sending */
@@ -599,7 +603,8 @@ function startPage() {
   /** Why this text is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
   function check(text) {
     if (!text.trim()) return "";
-    if ((isLive() && !form.dataset.chatQueue) || pending.size) return words.wait;
+    const mayGo = form.dataset.chatQueue || "chatAnytime" in form.dataset; // a command may need no wait
+    if ((isLive() && !mayGo) || pending.size) return words.wait;
     const most = Number(form.dataset.chatMax);
     return text.length > most && [...text].length > most ? words.tooLong : null; // in characters, as the site counts
   }
@@ -620,7 +625,7 @@ function startPage() {
       event.preventDefault();
       send(client, text);
     } else {
-      event.detail.messageBody = JSON.stringify({ type: "post", text, client_id: client });
+      event.detail.messageBody = JSON.stringify(write(client, text));
     }
     // Open and silent for so long is dead. The next socket gets the same client_id, so nothing is said twice.
     setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000);
@@ -631,17 +636,28 @@ function startPage() {
 
   function send(client, text) {
     if (connection.isOneWay) postMessage(client, text);
-    else connection.send({ type: "post", text, client_id: client });
+    else connection.send(write(client, text));
+  }
+
+  /** The frame of a message, to which other modules add what belongs to it, whenever it is sent. */
+  function write(client, text) {
+    const frame = { type: "post", text, client_id: client };
+    document.dispatchEvent(new CustomEvent("chat:write", { detail: frame }));
+    return frame;
   }
 
   async function postMessage(client, text) {
     const body = new FormData(form);
-    body.set("text", text);
-    body.set("client_id", client);
+    for (const [name, value] of Object.entries(write(client, text))) {
+      body.delete(name);
+      for (const each of [value].flat()) body.append(name, each);
+    }
     try {
       const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { "HX-Request": "true" } });
-      if (response.ok) return; // the message itself comes with the events
-      if (response.headers.get("content-type")?.startsWith("text/html")) connection.apply(await response.text());
+      const html = response.headers.get("content-type")?.startsWith("text/html") ? await response.text() : "";
+      // The message itself comes with the events; what only this page has to know does not.
+      if (!response.ok || html.includes("data-chat-taken")) connection.apply(html);
+      if (response.ok) return;
       if (pending.has(client)) showToast(words.notSent, "error");
       takeBack(client);
     } catch {
@@ -659,7 +675,9 @@ function startPage() {
   /** The site did not take it: back into the box, before what has been typed since. */
   function takeBack(client) {
     const text = pending.get(client);
-    if (forget(client)) setText(box.value.trim() ? `${text}\n\n${box.value}` : text);
+    if (!forget(client)) return;
+    setText(box.value.trim() ? `${text}\n\n${box.value}` : text);
+    document.dispatchEvent(new CustomEvent("chat:refused", { detail: client }));
   }
 
   /** Shown only when it takes longer than a moment; see .chat-pending. */
@@ -813,7 +831,7 @@ function holdBack(event) {
   event.stopImmediatePropagation();
   Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
 }
-for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "click"]) addEventListener(type, holdBack, { capture: true });
+for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
 
 document.addEventListener("click", ({ target }) => {
   const copy = target.closest?.("[data-chat-copy]");
