@@ -115,7 +115,7 @@ async def _choose_model(user: Any, thread_id: UUID, typed: Typed, text: str, cli
     own, names = await _list_models(user, typed.assistant)
     if not typed.text:
         current = (await _load_settings(user, thread_id)).get("model") or own or _("the provider's own model")
-        others = ", ".join(names)
+        others = ", ".join(names) if len(names) > 1 else ""
         sentence = _("This chat is answered by %(model)s.") % {"model": current}
         more = _("There are: %(names)s.") % {"names": others} if others else ""
         return _done(client_id, notice=f"{sentence} {more}".strip())

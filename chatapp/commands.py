@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, overload
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -58,6 +58,9 @@ class Command:
 
     takes_turn: bool = False
 
+    do_not_call_in_templates: ClassVar[bool] = True
+    """For Django, whose templates call whatever can be called."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.function is None:
             raise TypeError(f"/{self.name} has no function")
@@ -92,6 +95,19 @@ BUILT_IN: Final[Mapping[str, Command]] = {
 """What chatapp does itself, by name; see chatapp.commanding."""
 
 
+@overload
+def command(
+    name: str, description: str = "", *, echo: bool | None = None, for_model: bool = False
+) -> Callable[[Callable[..., Any]], Command]: ...
+@overload
+def command(
+    name: str,
+    description: str,
+    handler: Callable[..., Any] | None,
+    *,
+    echo: bool | None = None,
+    for_model: bool = False,
+) -> Command: ...
 def command(
     name: str,
     description: str = "",
@@ -123,6 +139,20 @@ def command(
     return declare if isinstance(handler, _Decorated) else declare(handler)
 
 
+@overload
+def slash_command(
+    name: str, description: str = "", *, force: bool = False, echo: bool | None = None, for_model: bool = False
+) -> Callable[[Callable[..., Any]], Command]: ...
+@overload
+def slash_command(
+    name: str,
+    description: str,
+    handler: Callable[..., Any] | None,
+    *,
+    force: bool = False,
+    echo: bool | None = None,
+    for_model: bool = False,
+) -> Command: ...
 def slash_command(
     name: str,
     description: str = "",
@@ -146,8 +176,10 @@ def slash_command(
         _commands[declared.name] = declared
         return declared
 
-    made = command(name, description, handler, echo=echo, for_model=for_model)
-    return register(made) if isinstance(made, Command) else lambda function: register(made(function))
+    if isinstance(handler, _Decorated):
+        declare = command(name, description, echo=echo, for_model=for_model)
+        return lambda function: register(declare(function))
+    return register(command(name, description, handler, echo=echo, for_model=for_model))
 
 
 def remove_command(name: str) -> None:

@@ -78,6 +78,9 @@ class ContextSource:
     names: tuple[str, ...] = ()
     """The arguments of its function."""
 
+    do_not_call_in_templates: ClassVar[bool] = True
+    """For Django, whose templates call whatever can be called."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 

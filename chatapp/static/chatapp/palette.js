@@ -12,7 +12,8 @@ const isIme = (event) => event.isComposing || event.keyCode === 229; // Safari e
 let kind = ""; // "commands" or "sources" while something is typed that asks for it
 let dismissed = null; // what was typed when Escape closed the palette: it stays closed until that changes
 let asked = 0; // number of the last request
-let commands = new Map(); // name: its row, as they were when the palette was last filled
+let isLoading = false;
+let commands = null; // name: its row, as they were when the palette was last filled; null: nobody has asked yet
 const sent = new Map(); // client_id: pills that went with a message which may come back
 
 /* ------------------------------------------------------------------ what is typed */
@@ -41,6 +42,7 @@ function setActive(row, { scroll = true } = {}) {
 function close() {
   asked += 1;
   kind = "";
+  isLoading = false;
   const box = getBox();
   const palette = getPalette();
   if (!box || !palette || palette.hidden) return;
@@ -58,11 +60,14 @@ async function look() {
   dismissed = null;
   const isNew = kind !== wanted.kind;
   kind = wanted.kind;
-  if (!isNew && kind === "commands") return filter(wanted);
-  if (isNew && kind === "commands" && commands.size) filter(wanted); // what there was a moment ago, until the answer comes
+  // They are asked for once, when the palette opens; sources are searched for with each letter.
+  if (!isNew && kind === "commands") return isLoading || filter(wanted);
   const number = (asked += 1);
+  isLoading = true;
   const html = await load(wanted);
-  if (number !== asked || html === null) return;
+  if (number !== asked) return;
+  isLoading = false;
+  if (html === null) return close();
   fill(html);
   const now = getBox() && read(getBox());
   if (now?.kind === kind) filter(now);
@@ -82,9 +87,9 @@ async function load({ kind: what, query }) {
 }
 
 /** Our own site's HTML, in which everything that people and models said is escaped. */
-function fill(html) {
+function fill(html, what = kind) {
   find("chat-palette-rows").innerHTML = html;
-  if (kind !== "commands") return;
+  if (what !== "commands") return;
   commands = new Map([...getPalette().querySelectorAll("[data-chat-command]")].map((row) => [row.dataset.chatCommand, row]));
 }
 
@@ -161,11 +166,29 @@ document.addEventListener("click", ({ target }) => {
 
 /* ------------------------------------------------------------------ sending */
 
+const COMMAND = /^\/([\w-]+)(?:\s+([^]*))?$/;
+
 /** The command in a text, as far as this page knows: its row and what stands after its name. */
 function readCommand(text) {
-  const [, name, rest = ""] = /^\/([\w-]+)(?:\s+([^]*))?$/.exec(text.trim()) ?? [];
-  const row = name && commands.get(name.toLowerCase());
+  const [, name, rest = ""] = COMMAND.exec(text.trim()) ?? [];
+  const row = name && commands?.get(name.toLowerCase());
   return row ? { row, name: name.toLowerCase(), text: rest.trim() } : null;
+}
+
+/** Sends the text once it is known which commands there are; what is typed meanwhile stays. */
+async function sendLater(form, text) {
+  const client = form.dataset.chatClient;
+  const html = await load({ kind: "commands" });
+  if (!kind && html !== null) fill(html, "commands");
+  commands ??= new Map(); // no network: the site knows them
+  const box = getBox();
+  if (box?.form !== form) return;
+  const draft = box.value.trim() === text.trim() ? "" : box.value;
+  box.value = text;
+  if (client) form.dataset.chatClient = client;
+  form.requestSubmit();
+  delete form.dataset.chatClient;
+  if (draft) setText(draft);
 }
 
 // Before htmx hears of it: the page may do the command itself, and some need not wait for the end of an answer.
@@ -173,7 +196,13 @@ document.addEventListener("submit", (event) => {
   const { target: form } = event;
   if (form.id !== "chat-composer") return;
   close();
-  const command = readCommand(getBox().value);
+  const typed = getBox().value;
+  if (commands === null && COMMAND.test(typed.trim())) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return void sendLater(form, typed);
+  }
+  const command = readCommand(typed);
   form.toggleAttribute("data-chat-anytime", command !== null && "chatAnytime" in command.row.dataset);
   if (!command) return;
   const detail = { name: command.name, text: command.text, echo: "chatEcho" in command.row.dataset };
@@ -266,7 +295,7 @@ addEventListener("keydown", (event) => {
 
 document.addEventListener("chat:page", () => {
   kind = "";
-  commands = new Map();
+  commands = null;
   look();
 });
 
