@@ -221,3 +221,16 @@ async def test_on_a_phone_the_list_stands_above_the_box_and_within_the_screen(ph
     assert place["y"] + place["height"] <= box["y"]
     await get_rows(phone).filter(has_text="/export").tap()
     await expect(phone.box).to_have_value("/export ")
+
+
+async def test_a_command_takes_no_pills_with_it(open_page: Open) -> None:
+    visit = await open_page(PAGE)
+    await write(visit, "@sales")
+    await get_rows(visit).click()
+
+    await visit.box.fill("/say hi")
+    await visit.box.press("Enter")
+    await expect(visit.said).to_have_text("You said hi")
+
+    await expect(get_pills(visit)).to_have_text(["Sales Data"])
+    await expect(visit.questions.locator(".chat-context")).to_have_count(0)
