@@ -16,6 +16,8 @@ from chatapp.artifacts import (
     TableArtifact,
 )
 from chatapp.assistants import Assistant, Suggestion
+from chatapp.commands import Command, command, remove_command, slash_command
+from chatapp.contexts import ContextPart, ContextSource, context_source
 from chatapp.errors import ProviderError, VisibleError
 from chatapp.events import Finish, Icon, Mark, PartDelta, PartEnd, PartStart, Rewind, Status, ThinkingDelta, Usage
 from chatapp.files.chatfile import ChatFile
@@ -79,6 +81,9 @@ __all__ = [
     "ChatMessage",
     "CitationPart",
     "CodeArtifact",
+    "Command",
+    "ContextPart",
+    "ContextSource",
     "ErrorPart",
     "FilePart",
     "Finish",
@@ -131,6 +136,8 @@ __all__ = [
     "clear_stream_sync",
     "clear_todos",
     "clear_todos_sync",
+    "command",
+    "context_source",
     "get_greeting",
     "get_greeting_sync",
     "get_stream",
@@ -142,8 +149,10 @@ __all__ = [
     "post_sync",
     "prompts",
     "register",
+    "remove_command",
     "set_greeting",
     "set_greeting_sync",
+    "slash_command",
     "stream_to",
     "stream_to_sync",
     "tool",

@@ -4,10 +4,11 @@ An action checks by the policy, changes the rows in one transaction, and tells t
 Refused with a sentence when it does nothing. A thread that is somebody else's is a thread that does not exist.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.signals import user_logged_out
@@ -18,12 +19,13 @@ from django.utils.translation import gettext as _
 from chatapp import registry, signals
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
+from chatapp.contexts import ContextPart, read_mentioned
 from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
-from chatapp.parts import TextPart
+from chatapp.parts import Part, TextPart
 from chatapp.policy import get_policy
-from chatapp.replying import store_reply
+from chatapp.replying import drop_silent_reply, store_reply
 from chatapp.runs import attachments as files
 from chatapp.runs import branches, greetings, journal, queue, transcript
 from chatapp.runs.hub import Hub, get_hub
@@ -31,6 +33,10 @@ from chatapp.runs.live import Job
 from chatapp.runs.runner import Runner, get_runner
 from chatapp.runs.titles import get_first_words
 from chatapp.scrubbing import scrub
+from chatapp.turn import Turn
+
+if TYPE_CHECKING:
+    from chatapp.commanding import Typed
 
 _RACES = 3
 """How often a transaction is tried that lost a race for a unique row; the winner's row is there the next time."""
@@ -41,15 +47,45 @@ class Posted:
     """What became of a message."""
 
     message_id: UUID
+    """Of a command of which no message came: its client_id."""
+
     run_id: UUID | None
     is_new: bool
     """False: it was here already, by the same client_id and with the same text."""
+
+    is_shown: bool = True
+    """False: nothing in the thread says that it was taken; the page that sent it has to be told."""
+
+    notice: str = ""
+    """What to tell who sent it, and nobody else."""
+
+    download: str = ""
+    """Address of a file for who sent it."""
 
     greets_on: bool = False
     """The thread was there and empty; a greeting may still be under way in it."""
 
     dismissed_at: datetime | None = None
     """When it made the greeting go away. None: it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a person says, as it comes in at either door."""
+
+    text: str
+    client_id: UUID
+    slug: str
+    """Of the assistant, for a thread that is not there yet."""
+
+    file_ids: Sequence[UUID]
+    context: Sequence[ContextPart]
+    """What they mentioned, read at this moment."""
+
+    typed: "Typed | None"
+    """The command that it is."""
+
+    temporary: bool
 
 
 def not_found() -> Refused:
@@ -80,26 +116,46 @@ async def post_message(
     client_id: UUID,
     assistant: str = "",
     attachments: Sequence[UUID] = (),
+    mentions: Sequence[str] = (),
     temporary: bool = False,
 ) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
-    `attachments` are files that they staged for it (see chatapp.attaching); with one there need be no text.
-    `temporary`: the thread that the first message makes is in no list and deleted soon (see TEMPORARY_HOURS).
+    What is a slash command is done instead. `attachments` are files that they staged for it (see chatapp.attaching);
+    with one there need be no text. `mentions` are ids of context sources. `temporary`: the thread that the first
+    message makes is in no list and deleted soon (see TEMPORARY_HOURS).
 
     The same `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises
-    Refused: bad text or files (422), an answer is under way, a file is gone or the client_id has another text (409), too
-    many (429), no such thread (404), the process is ending (503).
+    Refused: bad text, files or mentions (422), an answer is under way, a file is gone or the client_id has another text
+    (409), too many (429), a command that they may not use (403), no such thread (404), the process is ending (503).
     """
+    # A command is done by the actions, and the actions are asked for commands.
+    from chatapp import commanding
+
     text = check_text(text, may_be_empty=bool(attachments))
+    typed = await commanding.find(user, thread_id, text, assistant) if text.startswith("/") else None
+    if typed is not None and not typed.command.echo:
+        return await commanding.run(user, thread_id, typed, text=text, client_id=client_id)
+    if typed is not None:
+        attachments, mentions = (), ()  # They wait for the next message.
+    context = await _read_mentions(user, thread_id, assistant, mentions) if mentions else []
     hub, runner = await get_ready()
+    said = _Said(
+        text=text,
+        client_id=client_id,
+        slug=assistant,
+        file_ids=attachments,
+        context=context,
+        typed=typed,
+        temporary=temporary,
+    )
 
     async def post() -> Posted:
-        posted, job, message = await _store_post(
-            user, thread_id, text, client_id, assistant, hub.mailbox, attachments, temporary=temporary
-        )
+        posted, job, message = await _store_post(user, thread_id, said, hub.mailbox)
         if job is not None and message is not None:
-            runner.start(job)
+            task = runner.start(job)
+            if typed is not None:
+                hub.spawn(_drop_if_silent(task, job))
             await signals.message_created.asend_robust(type(job.assistant), message=message)
             await hub.thread_changed(thread_id, str(user.pk))
             if posted.greets_on:
@@ -113,6 +169,19 @@ async def post_message(
         return posted
 
     return await hub.see_through(post())
+
+
+async def _read_mentions(user: Any, thread_id: UUID, slug: str, ids: Sequence[str]) -> list[ContextPart]:
+    assistant = await in_database(find_assistant)(user, thread_id, slug)
+    turn = Turn(assistant=assistant, messages=(), user=user, thread_id=thread_id)
+    return await read_mentioned(await assistant.load_context_sources(user), ids, turn)
+
+
+async def _drop_if_silent(task: asyncio.Task[None], job: Job) -> None:
+    """A command that said nothing leaves no empty message."""
+    await asyncio.wait({task})
+    if await in_database(drop_silent_reply)(job):
+        await get_hub().thread_changed(job.thread_id)
 
 
 async def _tell_of_queued(user: Any, message: Message) -> None:
@@ -153,21 +222,11 @@ def check_text(text: str, *, may_be_empty: bool = False) -> str:
 
 
 @in_database
-def _store_post(
-    user: Any,
-    thread_id: UUID,
-    text: str,
-    client_id: UUID,
-    slug: str,
-    mailbox: str,
-    file_ids: Sequence[UUID],
-    *,
-    temporary: bool,
-) -> tuple[Posted, Job | None, Message | None]:
+def _store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tuple[Posted, Job | None, Message | None]:
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store_post(user, thread_id, text, client_id, slug, mailbox, file_ids, temporary=temporary)
+                return _try_store_post(user, thread_id, said, mailbox)
         except IntegrityError as error:
             # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
             if attempt == _RACES - 1:
@@ -175,42 +234,34 @@ def _store_post(
     raise AssertionError("unreachable")
 
 
-def _try_store_post(
-    user: Any,
-    thread_id: UUID,
-    text: str,
-    client_id: UUID,
-    slug: str,
-    mailbox: str,
-    file_ids: Sequence[UUID],
-    *,
-    temporary: bool,
-) -> tuple[Posted, Job | None, Message | None]:
+def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tuple[Posted, Job | None, Message | None]:
     policy = get_policy()
     thread = policy.get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
     was_there = thread is not None
     if thread is None:
-        thread = _make_thread(user, thread_id, slug)
+        thread = make_thread(user, thread_id, said.slug)
     else:
-        known = Message.objects.filter(thread=thread, client_id=client_id).first()
+        known = Message.objects.filter(thread=thread, client_id=said.client_id).first()
         if known is not None:
-            return repeat(known, text, file_ids), None, None
+            return repeat(known, said.text, said.file_ids), None, None
     assistant = _get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
     is_first = thread.head_id is None
-    attached = files.claim(user, thread, assistant, file_ids)
-    said = [*(file.to_part() for file in attached), *([TextPart(text=text)] if text else [])]
+    attached = files.claim(user, thread, assistant, said.file_ids)
+    words = [TextPart(text=said.text)] if said.text else []
+    parts: list[Part] = [*(file.to_part() for file in attached), *said.context, *words]
     question = Message(
         thread=thread,
         parent_id=thread.head_id,
         role=Message.Role.USER,
-        parts=[part.dump() for part in said],
-        text=text,
-        client_id=client_id,
+        parts=[part.dump() for part in parts],
+        text=said.text,
+        client_id=said.client_id,
+        for_model=said.typed is None or said.typed.command.for_model,
     )
     if not is_first:
-        may_wait = assistant.get_while_running() in queue.MODES
+        may_wait = said.typed is None and assistant.get_while_running() in queue.MODES
         if may_wait and (thread.queued_at is not None or is_answering(thread)):
             question.parent_id = None
             if not queue.put(thread, question):
@@ -221,9 +272,9 @@ def _try_store_post(
     policy.check_post(user)
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
-        thread.title = thread.title or _get_first_title(text or ", ".join(file.name for file in attached))
-        thread.temporary = thread.temporary or temporary
-    job = store_reply(thread, question, assistant, user, mailbox, is_new=True)
+        thread.title = thread.title or _get_first_title(said.text or ", ".join(file.name for file in attached))
+        thread.temporary = thread.temporary or said.temporary
+    job = store_reply(thread, question, assistant, user, mailbox, is_new=True, typed=said.typed)
     files.bind(attached, question)
     posted = Posted(
         message_id=question.pk,
@@ -239,7 +290,25 @@ def _get_first_title(text: str) -> str:
     return "" if settings.TITLES == "off" else get_first_words(text)
 
 
-def _make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
+def find_assistant(user: Any, thread_id: UUID, slug: str) -> Assistant:
+    """Who answers in this thread, or would if it were begun with this slug. Called in the database thread.
+
+    Raises Refused: no such thread or assistant for this person (404).
+    """
+    policy = get_policy()
+    thread = policy.get_thread(user, thread_id)
+    if thread is None:
+        if Thread.objects.filter(pk=thread_id).exists():
+            raise not_found()
+        thread = make_thread(user, thread_id, slug)
+    assistant = _get_assistant(thread)
+    if not policy.can_use(user, assistant):
+        raise not_found()
+    return assistant
+
+
+def make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
+    """A thread that is not stored yet. Raises Refused: who is not signed in, no such assistant (404)."""
     if not getattr(user, "is_authenticated", False):
         raise not_found()
     assistant = registry.get(slug) if slug else registry.get_default()
@@ -253,6 +322,9 @@ def repeat(known: Message, text: str, file_ids: Sequence[UUID] | None = None) ->
 
     Raises Refused if it had another text or other files (409).
     """
+    if not known.visible:
+        # A command that was done, or a message that was cleared before its page had seen it.
+        return Posted(message_id=known.pk, run_id=None, is_new=False, is_shown=False)
     is_other = file_ids is not None and files.find_ids(known.load_parts()) != list(dict.fromkeys(file_ids))
     if known.text != text or is_other:
         raise Refused(

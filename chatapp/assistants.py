@@ -6,14 +6,19 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+from django.core.exceptions import ImproperlyConfigured
+
 from chatapp import greetings, handlers, prompts
-from chatapp.conf import WhileRunning, settings
+from chatapp.commands import BUILT_IN, Command, get_commands, name_commands
+from chatapp.conf import BuiltInCommand, WhileRunning, settings
+from chatapp.contexts import ContextSource, get_sources
 from chatapp.customizing import Customizable
 from chatapp.files.kinds import Accepted, Declared, read_declared
 from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
 from chatapp.profiles import ChatConfig
+from chatapp.providers.base import get_provider
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
@@ -96,6 +101,18 @@ class Assistant(Customizable):
     tools: ClassVar[Sequence[Tool]] = ()
     """Functions that the model may call, each declared with `@chatapp.tool`."""
 
+    commands: ClassVar[Sequence[Command]] = ()
+    """Slash commands of its own, each declared with `@chatapp.command`; they come before the site's."""
+
+    builtin_commands: ClassVar[Sequence[BuiltInCommand] | None] = None
+    """Which of clear, export, model and system there are. None: CHATAPP["BUILTIN_COMMANDS"], which is all of them."""
+
+    enable_context: ClassVar[bool] = False
+    """Whether people can mention the site's context sources with "@"; see chatapp.contexts."""
+
+    context_sources: ClassVar[Sequence[ContextSource] | None] = None
+    """Only these can be mentioned, whatever `enable_context` says. None: all of the site, if that is true."""
+
     provider: ClassVar[str] = "default"
     """Alias in CHATAPP["PROVIDERS"]."""
 
@@ -129,6 +146,10 @@ class Assistant(Customizable):
         _name_tools(self.tools, where)
         read_declared(self.attachments, f"{where}.attachments")
         self.check_settings(where)
+        name_commands(self.commands, where)
+        unknown = set(cls.builtin_commands or ()) - BUILT_IN.keys()
+        if unknown:
+            raise ValueError(f"{where}.builtin_commands has {sorted(unknown)}; there are {', '.join(BUILT_IN)}")
         self._names = handlers.check_arguments(self.respond, where)
         greetings.as_greeting(self.greeting, f"{where}.greeting")
         greetings.check_startup(self.startup_messages, f"{where}.startup_messages")
@@ -177,12 +198,43 @@ class Assistant(Customizable):
             return None
         return read_declared(self.get_attachments(user), f"{type(self).__qualname__}.get_attachments()")
 
+    def get_commands(self, user: Any) -> Sequence[Command]:
+        """The slash commands of its own for this person; see `commands`."""
+        return self.commands
+
+    def list_commands(self, user: Any) -> dict[str, Command]:
+        """All that there is for this person, by name: built in, the site's, its own. The policy has not been asked."""
+        allowed = settings.BUILTIN_COMMANDS if self.builtin_commands is None else self.builtin_commands
+        built_in = {name: command for name, command in BUILT_IN.items() if name in allowed}
+        own = name_commands(self.get_commands(user), type(self).__qualname__)
+        return {**built_in, **{command.name: command for command in get_commands()}, **own}
+
+    def find_model(self) -> str:
+        """The model that answers where nobody chose another; empty if its provider is not configured."""
+        try:
+            return self.model or get_provider(self.provider).model
+        except ImproperlyConfigured:
+            return ""  # A system check says so.
+
+    def get_context_sources(self, user: Any) -> Sequence[ContextSource]:
+        """What this person can mention, as far as the sources themselves allow it."""
+        if self.context_sources is not None:
+            return self.context_sources
+        return get_sources() if self.enable_context else ()
+
+    async def load_context_sources(self, user: Any) -> Sequence[ContextSource]:
+        """What get_context_sources gives; without a detour through a thread if nobody overrode it."""
+        if type(self).get_context_sources is Assistant.get_context_sources:
+            return self.get_context_sources(user)
+        given: Sequence[ContextSource] = await handlers.call(self.get_context_sources, user)
+        return given
+
     def get_instructions(self, turn: Turn) -> str:
         """What the model is told before this conversation. May be a coroutine function."""
         return self.instructions
 
     async def load_instructions(self, turn: Turn) -> str:
-        """What get_instructions gives, whatever its colour, and what `model_suggestions` adds.
+        """What get_instructions gives, whatever its colour, and what `model_suggestions` and `/system` add.
 
         Without a detour through a thread if nobody overrode it.
         """
@@ -190,7 +242,8 @@ class Assistant(Customizable):
             instructions = self.instructions
         else:
             instructions = str(await handlers.call(self.get_instructions, turn))
-        return "\n\n".join(filter(None, (instructions, prompts.SUGGESTIONS if self.model_suggestions else "")))
+        suggestions = prompts.SUGGESTIONS if self.model_suggestions else ""
+        return "\n\n".join(filter(None, (instructions, suggestions, str(turn.settings.get("system") or ""))))
 
     def get_tools(self, turn: Turn) -> Sequence[Tool]:
         """What the model may call in this conversation. May be a coroutine function."""

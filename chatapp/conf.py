@@ -21,6 +21,9 @@ from pydantic_core import PydanticCustomError
 WhileRunning = Literal["block", "disable", "stop", "queue"]
 """See Assistant.while_running."""
 
+BuiltInCommand = Literal["clear", "export", "model", "system"]
+"""See chatapp.commands."""
+
 
 class ProviderSettings(BaseModel):
     """One entry of `PROVIDERS`, in the shape of Django's CACHES."""
@@ -59,6 +62,9 @@ class Settings(BaseModel):
 
     WHILE_RUNNING: WhileRunning = "block"
     """What becomes of a message that is sent during an answer: refused (block, disable), or sent next (stop, queue)."""
+
+    BUILTIN_COMMANDS: tuple[BuiltInCommand, ...] = ("clear", "export", "model", "system")
+    """Slash commands of chatapp's own that there are, where an assistant does not say otherwise."""
 
     LIMITS: bool = True
     """Whether the rate limits below hold. Off for load tests."""

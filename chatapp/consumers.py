@@ -26,7 +26,7 @@ from chatapp.errors import Refused
 from chatapp.models.calls import in_database
 from chatapp.origins import is_own_origin
 from chatapp.protocol import BadFrame, CloseCode
-from chatapp.rendering.renderer import render_notice
+from chatapp.rendering.renderer import render_notice, render_taken
 from chatapp.runs.follower import Follower, Frame, Gone, read_revision
 from chatapp.runs.hub import get_hub
 from chatapp.runs.runner import get_runner
@@ -165,15 +165,18 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             case protocol.Resume():
                 follower.resume(frame.cursors, frame.last)
             case protocol.Post():
-                await actions.post_message(
+                posted = await actions.post_message(
                     self._user,
                     self._thread_id,
                     text=frame.text,
                     client_id=frame.client_id,
                     assistant=self._assistant,
                     attachments=frame.attachments,
+                    mentions=frame.mentions,
                     temporary=self._is_temporary,
                 )
+                if not posted.is_shown:
+                    follower.notify(render_taken(frame.client_id, posted.notice, posted.download))
             case protocol.Stop():
                 await actions.stop(self._user, self._thread_id)
             case protocol.Retry():

@@ -4,6 +4,7 @@ A greeting is said by a run of its own kind, through the same runner, feed and j
 message, and the thread stays without one.
 """
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +26,9 @@ from chatapp.runs.live import Job
 from chatapp.turn import Turn
 
 _RACES = 2
+
+RESENT = timedelta(days=1)
+"""For how long a page may send again what it has not seen."""
 
 
 async def greet(user: Any, thread_id: UUID, *, assistant: str = "") -> bool:
@@ -147,16 +151,27 @@ async def clear_messages(thread: Thread | UUID, *, greeting: bool = False) -> No
     With `greeting` the greeting goes too, and the chat begins as a new one does: a greeting that is made is made again
     once somebody looks. Raises Thread.DoesNotExist.
     """
-    thread_id = _get_id(thread)
+    await _clear(_get_id(thread), with_greeting=greeting, with_ids=False)
+
+
+async def start_over(thread_id: UUID) -> None:
+    """Clear the thread as its person does: what begins is a new chat, also for pages that lag behind.
+
+    A page that has not seen its message yet sends it again; it must not stand in the chat that was cleared.
+    """
+    await _clear(thread_id, with_greeting=True, with_ids=True)
+
+
+async def _clear(thread_id: UUID, *, with_greeting: bool, with_ids: bool) -> None:
     hub = get_hub()
-    runs, owner = await _store_cleared(thread_id, with_greeting=greeting)
+    runs, owner = await _store_cleared(thread_id, with_greeting=with_greeting, with_ids=with_ids)
     for run in runs:
         await hub.stop(run)
     await hub.thread_changed(thread_id, str(owner or ""))
 
 
 @in_database
-def _store_cleared(thread_id: UUID, *, with_greeting: bool) -> tuple[list[Run], Any]:
+def _store_cleared(thread_id: UUID, *, with_greeting: bool, with_ids: bool) -> tuple[list[Run], Any]:
     with transaction.atomic():
         replies = Run.objects.filter(thread_id=thread_id, kind=Run.Kind.REPLY, finished_at__isnull=True)
         runs = list(replies.select_for_update(of=("self",)).order_by("pk"))
@@ -171,10 +186,21 @@ def _store_cleared(thread_id: UUID, *, with_greeting: bool) -> tuple[list[Run], 
         elif thread.greeting is None:
             thread.greeting = []  # What is empty now is no new chat: nothing begins by itself.
         thread.greeting_version += 1
-        thread.updated_at = Now()
+        thread.updated_at, thread.todos, thread.queued_at = Now(), [], None
         thread.save()
-        Message.objects.filter(thread=thread).delete()
+        _forget(thread, with_ids=with_ids)
         return runs, thread.owner_id
+
+
+def _forget(thread: Thread, *, with_ids: bool) -> None:
+    """Delete the messages, but `with_ids` for the ids under which pages sent them lately."""
+    messages = Message.objects.filter(thread=thread)
+    sent = messages.filter(client_id__isnull=False, created_at__gt=Now() - RESENT)
+    ids = list(sent.values_list("client_id", flat=True)) if with_ids else []
+    messages.delete()
+    Message.objects.bulk_create(
+        Message(thread=thread, role=Message.Role.SYSTEM, client_id=id, for_model=False, visible=False) for id in ids
+    )
 
 
 set_greeting_sync = async_to_sync(set_greeting)

@@ -106,6 +106,16 @@ class Policy:
             return True
         return bool(user.groups.filter(pk=share.group_id).exists())
 
+    def can_command(self, user: Any, assistant: Any, name: str) -> bool:
+        """Whether this person may use the slash command of this name. The others are not offered to them.
+
+        `/model` and `/system` change what is asked and what it costs: they are for staff, and for people with the
+        permission `chatapp.use_model_command` or `chatapp.use_system_command`.
+        """
+        if name not in ("model", "system"):
+            return True
+        return bool(user.is_staff or user.has_perm(f"chatapp.use_{name}_command"))
+
     def check_post(self, user: Any) -> None:
         """Let the person send one more message, or not. Called inside the transaction that stores it.
 

@@ -27,6 +27,10 @@ class CloseCode(IntEnum):
     COME_BACK = 4012
 
 
+MAX_MENTIONS: Final = 20
+"""Context sources in one message."""
+
+
 class BadFrame(ChatappError):
     """A frame that cannot be understood. Its text is fit for the person; nothing was changed."""
 
@@ -59,6 +63,8 @@ class Post(_Frame):
     client_id: UUID
     # How many a message may really have is for the action to say, in a sentence.
     attachments: list[UUID] = Field(default_factory=list, max_length=100)
+    mentions: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=MAX_MENTIONS)
+    """Ids of context sources."""
 
 
 class Stop(_Frame):

@@ -1,9 +1,11 @@
 """What is stored when an answer begins, whoever asked: a post, another try, the queue, an edit."""
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from chatapp.activity import settle
@@ -17,6 +19,9 @@ from chatapp.runs.titles import wants_title
 from chatapp.todos import are_all_done, load_todos
 from chatapp.turn import ChatMessage, Turn
 
+if TYPE_CHECKING:
+    from chatapp.commanding import Typed
+
 
 def store_reply(
     thread: Thread,
@@ -28,11 +33,13 @@ def store_reply(
     is_new: bool,
     model: str = "",
     so_far: Message | None = None,
+    typed: "Typed | None" = None,
 ) -> Job:
     """Store the place of an answer and its run; with a new question that too, and with the first one the thread.
 
     `model`: who is to answer in place of whom the thread would ask. `so_far`: an answer to the same question that this
-    one goes on with; it begins with its parts.
+    one goes on with; it begins with its parts. `typed`: a command that answers in place of the assistant, once: nobody
+    can try it again.
     """
     is_first = is_new and thread.head_id is None
     startup = greetings.list_startup(thread, assistant) if is_first else []
@@ -46,6 +53,7 @@ def store_reply(
         parts=[part.dump() for part in said],
         text=plain_text(said),
         icon=so_far.icon if so_far is not None else "",
+        for_model=question.for_model,
     )
     history = [] if is_first else transcript.load_history(thread, question.parent_id if is_new else question.pk)
     if is_new:
@@ -83,11 +91,11 @@ def store_reply(
     run = Run(
         id=run_id,
         thread=thread,
-        prompt=question,
+        prompt=question if typed is None else None,
         reply=reply,
         hub=mailbox,
         provider=assistant.provider,
-        model=config.model or assistant.model or turn.get_provider().model,
+        model="" if typed is not None else config.model or assistant.model or turn.get_provider().model,
         started_at=Now(),
         heartbeat_at=Now(),
     )
@@ -100,8 +108,11 @@ def store_reply(
         assistant=assistant,
         turn=turn,
         said=tuple(said),
-        wants_title=wants_title(is_first_answer=is_first, is_manual=thread.title_is_manual)
-        and not thread.temporary,  # Nobody else hears of what is said there.
+        # Of a temporary one nobody else hears.
+        wants_title=typed is None
+        and not thread.temporary
+        and wants_title(is_first_answer=is_first, is_manual=thread.title_is_manual),
+        answer=None if typed is None else partial(typed.command.answer, text=typed.text),
     )
 
 
@@ -113,3 +124,15 @@ def list_said(message: Message) -> list[Part]:
 
 def _is_about_length(part: Part) -> bool:
     return isinstance(part, NoticePart) and part.code == "length"
+
+
+def drop_silent_reply(job: Job) -> bool:
+    """Delete the place of an answer that has ended without a word, if nothing follows it; whether it was."""
+    with transaction.atomic():
+        thread = Thread.objects.select_for_update().filter(pk=job.thread_id, head_id=job.reply_id).first()
+        silent = Message.objects.filter(pk=job.reply_id, parts=[], run__state=Run.State.COMPLETE).first()
+        if thread is None or silent is None:
+            return False
+        Thread.objects.filter(pk=thread.pk).update(head=silent.parent_id)
+        silent.delete()
+    return True

@@ -29,7 +29,11 @@ from chatapp.turn import Turn
 
 
 def message_stream(
-    thread: Thread | UUID | None = None, *, author: str = "", icon: str | Literal[False] = ""
+    thread: Thread | UUID | None = None,
+    *,
+    author: str = "",
+    icon: str | Literal[False] = "",
+    for_model: bool = True,
 ) -> AbstractAsyncContextManager[MessageStream]:
     """With a thread, a message of its own at its end, which begins on entering and is stored on leaving:
 
@@ -41,22 +45,23 @@ def message_stream(
 
     While another message is being said in the thread, entering waits for its end. When the body raises, what was said
     is stored as a failed message, and the error goes on. If the person stops it, the next thing that is said raises
-    ChatappError. `author` and `icon` as in `post`. Nobody is asked whether they may: that is for the caller to know.
-    Raises Thread.DoesNotExist; ChatappError if the process is ending, or without a thread where no answer is said.
+    ChatappError. `author`, `icon` and `for_model` as in `post`. Nobody is asked whether they may: that is for the
+    caller to know. Raises Thread.DoesNotExist; ChatappError if the process is ending, or without a thread where no
+    answer is said.
     """
     if thread is None:
         return stretches.message_stream()
-    return _say(thread.pk if isinstance(thread, Thread) else thread, author, to_stored(icon))
+    return _say(thread.pk if isinstance(thread, Thread) else thread, author, to_stored(icon), for_model)
 
 
 @asynccontextmanager
-async def _say(thread_id: UUID, author: str, icon: str) -> AsyncIterator[MessageStream]:
+async def _say(thread_id: UUID, author: str, icon: str, for_model: bool) -> AsyncIterator[MessageStream]:
     hub, runner = get_hub(), get_runner()
     await hub.open()
     if runner.is_draining:
         raise ChatappError("the process is ending; nothing can be said any more")
     code = _Code()
-    while (job := await _store(thread_id, author, icon, hub.mailbox, code)) is None:
+    while (job := await _store(thread_id, author, icon, for_model, hub.mailbox, code)) is None:
         run_id = await _find_live_run(thread_id)
         if run_id is not None:
             await wait_for_run(run_id)
@@ -104,7 +109,7 @@ class _Code(Assistant):
 
 
 @in_database
-def _store(thread_id: UUID, author: str, icon: str, mailbox: str, code: _Code) -> Job | None:
+def _store(thread_id: UUID, author: str, icon: str, for_model: bool, mailbox: str, code: _Code) -> Job | None:
     """The message and its run, stored at the end of the thread. None: another one is being said."""
     try:
         with transaction.atomic():
@@ -112,7 +117,7 @@ def _store(thread_id: UUID, author: str, icon: str, mailbox: str, code: _Code) -
             if is_answering(thread):
                 return None
             message = Message(thread=thread, parent_id=thread.head_id, role=Message.Role.ASSISTANT, parts=[])
-            message.author_label, message.icon = author, icon
+            message.author_label, message.icon, message.for_model = author, icon, for_model
             message.save(force_insert=True)
             Thread.objects.filter(pk=thread_id).update(head=message, updated_at=Now())
             run = Run(id=uuid4(), thread=thread, reply=message, hub=mailbox, started_at=Now(), heartbeat_at=Now())

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from chatapp.conf import settings
+from chatapp.contexts import add_context, read_silent
 from chatapp.errors import ChatappError
 from chatapp.events import Delta, Event, Finish, ModelCall
 from chatapp.files.context import CONTEXT_TOOL
 from chatapp.files.writing import Written, add_files, write_context, write_files, write_summary
 from chatapp.history import is_model_call, write_messages
 from chatapp.inputs import InputUpdate
-from chatapp.parts import Part
+from chatapp.parts import Part, plain_text
 from chatapp.providers.base import ModelRequest, Provider, get_provider
 from chatapp.questions import InputRequest, InputType
 from chatapp.sampling import ModelConfig
@@ -98,8 +99,10 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """The question."""
-        return self.messages[-1].content if self.messages else ""
+        """The question, without what was mentioned in it."""
+        if not self.messages:
+            return ""
+        return plain_text(self.messages[-1].parts) or self.messages[-1].content
 
     @property
     def attachments(self) -> Sequence[Any]:
@@ -144,6 +147,9 @@ class Turn:
             # Without a tool at hand some servers refuse to hear of calls.
             for written in _write(message, files.get(place), with_tools=bool(tools))
         ]
+        if self.messages:
+            sources = await self.assistant.load_context_sources(self.user)
+            said = add_context(said, await read_silent(sources, self))
         if prompt:
             said.append({"role": "user", "content": prompt})
         return ModelRequest(

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from chatapp.views import arranging, artifacts, branches, exports, files, live, menus, pages, shares, streams, verbs
+from chatapp.views import (
+    arranging,
+    artifacts,
+    branches,
+    exports,
+    files,
+    live,
+    menus,
+    pages,
+    palette,
+    shares,
+    streams,
+    verbs,
+)
 
 app_name = "chatapp"
 
@@ -34,6 +47,7 @@ urlpatterns = [
     path("<uuid:thread_id>/todos/clear/", verbs.clear_todos, name="clear-todos"),
     path("<uuid:thread_id>/greeting/", verbs.greet, name="greet"),
     path("<uuid:thread_id>/settings/", menus.change_settings, name="settings"),
+    path("<uuid:thread_id>/palette/", palette.palette, name="palette"),
     path("<uuid:thread_id>/export/", exports.export, name="export"),
     path("<uuid:thread_id>/share/", shares.share, name="share"),
     path("shares/", shares.list_shares, name="shares"),

@@ -3,14 +3,38 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from secrets import randbelow
 from typing import Any
 
+from django.utils import timezone
 from django.utils.html import format_html
 
 import chatapp
+from chatapp.policy import get_policy
 from chatapp.providers.scripted import ScriptedProvider, call
 
 from .pictures import SQUARE
+
+
+@chatapp.slash_command("dice", "Throw dice, such as /dice 2")
+def throw_dice(text: str) -> str:
+    """Needs no model."""
+    count = min(int(text), 20) if text.isdecimal() and int(text) else 1
+    thrown = [randbelow(6) + 1 for _ in range(count)]
+    return f"{' + '.join(map(str, thrown))} = **{sum(thrown)}**" if count > 1 else f"**{thrown[0]}**"
+
+
+@chatapp.context_source("my-chats", "My conversations", description="Their titles, newest first")
+def list_titles(user: Any) -> str:
+    """What the person talked about lately."""
+    titles = get_policy().get_threads(user).exclude(title="").order_by("-updated_at").values_list("title", flat=True)
+    return "\n".join(f"- {title}" for title in titles[:50])
+
+
+@chatapp.context_source("today", "Today's date")
+def tell_date() -> str:
+    """The date where the site is."""
+    return f"{timezone.localdate():%A, %d %B %Y}"
 
 
 @chatapp.register
@@ -47,6 +71,7 @@ class Guide(chatapp.Assistant):
     ]
     attachments = True
     tools = [chatapp.CONTEXT_TOOL]
+    enable_context = True
     instructions = (
         "You are a friendly, precise assistant. Answer in the language of the question. Use Markdown where it helps: "
         "short paragraphs, lists, tables, fenced code with its language, LaTeX between $$ for formulas. "

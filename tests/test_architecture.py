@@ -16,8 +16,8 @@ FLOORS = {
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
         *("actions", "answering", "arranging", "attaching", "branching", "choosing", "clearing"),
-        *("copying", "exporting", "foldering", "forking", "opening", "posting", "queueing", "rating"),
-        *("replying", "sharing", "speaking", "streams", "tidying"),
+        *("commanding", "copying", "exporting", "foldering", "forking", "opening", "posting", "queueing"),
+        *("rating", "replying", "sharing", "speaking", "streams", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
@@ -27,6 +27,7 @@ FLOORS = {
         "toolloop",
         "assistants",
         "greetings",
+        *("commands", "contexts"),
         "prompts",
         "registry",
         "stretches",

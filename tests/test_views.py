@@ -33,7 +33,7 @@ from tests.line import Line
 VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
 VERBS += ["edit", "versions", "continue", "fork", "delete-message", "feedback"]
 VERBS += ["share", "files", f"files/{UUID(int=1)}/remove", "settings"]
-GETS = ["", "live/", "export/", "share/"]
+GETS = ["", "live/", "export/", "share/", "palette/"]
 RUN = UUID(int=1)
 
 
@@ -231,7 +231,11 @@ def test_a_thread_of_somebody_else_is_not_found_behind_any_door(stranger_client:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_that_does_not_exist_is_not_found(owner_client: Client) -> None:
-    doors = [door for door in list_doors(uuid4()) if not door[1].endswith(("/messages/", "/greeting/", "/live/"))]
+    doors = [
+        door
+        for door in list_doors(uuid4())
+        if not door[1].endswith(("/messages/", "/greeting/", "/live/", "/palette/"))
+    ]
 
     assert {getattr(owner_client, method)(path, fill_in()).status_code for method, path in doors} == {404}
 

@@ -117,6 +117,10 @@ class Thread(models.Model):
             models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="chatapp_thread_deleted"),
             models.Index(fields=["updated_at"], condition=Q(temporary=True), name="chatapp_thread_temporary"),
         ]
+        permissions: ClassVar = [
+            ("use_model_command", _("Can choose the model of a conversation with /model")),
+            ("use_system_command", _("Can change what the model is told with /system")),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.pk)

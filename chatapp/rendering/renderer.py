@@ -217,6 +217,15 @@ def render_notice(text: str, *, level: str = "warning", refused: str = "") -> Sa
     return render_to_string("chatapp/_notice.html", {"text": text, "level": level, "refused": refused})
 
 
+def render_taken(client_id: UUID, notice: str = "", download: str = "") -> SafeString:
+    """Tells the page that a message of its own was taken, and will not be in the thread: a line for the person, or
+    nothing that is seen. `download` is the address of a file for them."""
+    if not notice:
+        return format_html('<i hidden data-chat-taken="{}"></i>', client_id)
+    context = {"text": notice, "level": "info", "taken": client_id, "download": download}
+    return render_to_string("chatapp/_notice.html", context)
+
+
 def render_input(update: InputUpdate) -> SafeString:
     """A change of the message box, for the page's script."""
     return render_to_string("chatapp/_input.html", {"update": update})

@@ -4,7 +4,7 @@ Who begins and ends it, and writes its checkpoints down, is the runner; see runn
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,8 @@ class Job:
     """What the message says already: this run goes on with it."""
     greets: bool = False
     """It says the greeting of the thread."""
+    answer: Callable[[Turn], AsyncGenerator[Any, None]] | None = None
+    """What says it in place of the assistant: a command."""
     wants_title: bool = False
     """Whether the thread is to be named after this answer."""
 

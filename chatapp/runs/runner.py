@@ -155,7 +155,8 @@ class Runner:
         live.speech = speech = Speech(partial(self._hear, live))
         stretches.enter(speech)
         job, turn = live.job, replace(live.job.turn, desk=live.desk, speech=speech)
-        said: AsyncGenerator[Any, None] = job.assistant.greet(turn) if job.greets else job.assistant.answer(turn)
+        answer = job.assistant.greet if job.greets else job.answer or job.assistant.answer
+        said: AsyncGenerator[Any, None] = answer(turn)
         live.desk.limit = limit = asyncio.timeout(settings.TOTAL_SECONDS)
         try:
             async with limit:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.core.exceptions import ImproperlyConfigured
+from asgiref.sync import async_to_sync
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
@@ -15,9 +15,9 @@ from chatapp import registry
 from chatapp.actions import not_found
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
+from chatapp.contexts import ContextSource, list_allowed
 from chatapp.models import Thread
 from chatapp.policy import get_policy
-from chatapp.providers.base import get_provider
 from chatapp.rendering import renderer
 from chatapp.rendering.activity import TodoView
 from chatapp.rendering.files import Tray, make_tray
@@ -63,11 +63,12 @@ def render_thread(
     *,
     is_new: bool = False,
     notice: str = "",
+    level: str = "warning",
     draft: str = "",
     status: int = 200,
     problems: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """The page of a thread; with a notice and the text that was not taken after a form was refused.
+    """The page of a thread; after a form with a notice, and the text if it was not taken.
 
     `problems` are of settings that were not taken, by the item: then the settings are open.
     """
@@ -129,9 +130,11 @@ def render_thread(
         "menu": menu,
         "menu_html": render_menu(menu, problems) if menu else "",
         "problems": problems,
-        "model": (menu and menu.model) or _get_model(assistant),
+        "model": (menu and menu.model) or thread.settings.get("model") or (assistant.find_model() if assistant else ""),
+        "mentionable": _list_mentionable(assistant, request.user),
         "settings": settings,
         "notice": notice,
+        "level": level,
         "draft": draft,
     }
     response = render(request, "chatapp/thread.html", context, status=status)
@@ -145,6 +148,12 @@ def _load_tray(user: Any, thread: Thread, assistant: Assistant | None) -> Tray |
     return make_tray(accepted, attachments.list_staged(user, thread.pk) if accepted is not None else ())
 
 
+def _list_mentionable(assistant: Assistant | None, user: Any) -> list[ContextSource]:
+    """What the person can mention; "@" does something only where there is anything."""
+    sources = assistant.get_context_sources(user) if assistant is not None else ()
+    return async_to_sync(list_allowed)(sources, user) if sources else []
+
+
 def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread) -> None:
     """A visit begins with the page of an empty thread, and ends when this browser opens another one."""
     path, visited = reverse("chatapp:list"), request.COOKIES.get(VISIT_COOKIE)
@@ -153,16 +162,6 @@ def _remember_visit(request: HttpRequest, response: HttpResponse, thread: Thread
         response.set_cookie(VISIT_COOKIE, str(thread.pk), path=path, httponly=True, samesite="Lax", secure=secure)
     elif visited is not None and visited != str(thread.pk):
         response.delete_cookie(VISIT_COOKIE, path=path, samesite="Lax")
-
-
-def _get_model(assistant: Assistant | None) -> str:
-    """The model that answers; empty if its provider is not configured, which a system check says."""
-    if assistant is None or assistant.model:
-        return assistant.model if assistant else ""
-    try:
-        return get_provider(assistant.provider).model
-    except ImproperlyConfigured:
-        return ""
 
 
 def _render_older(request: HttpRequest, thread: Thread) -> HttpResponse:

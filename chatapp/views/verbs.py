@@ -11,9 +11,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from chatapp import actions, answering, attaching, opening, queueing, registry, tidying
+from chatapp import actions, answering, attaching, opening, protocol, queueing, registry, tidying
 from chatapp.errors import Refused
 from chatapp.models import Thread
+from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
 from chatapp.rendering import fragments, renderer
 from chatapp.runs import queue, transcript
@@ -41,13 +42,31 @@ async def post_message(request: HttpRequest, thread_id: UUID) -> HttpResponse:
             client_id=client_id,
             assistant=slug,
             attachments=attachments,
+            mentions=request.POST.getlist("mentions")[: protocol.MAX_MENTIONS],
             temporary="temporary" in request.GET,
         )
     except Refused as error:
         return await refuse(request, thread_id, error, draft=text)
+    if not posted.is_shown:
+        return await _answer_command(request, thread_id, posted, client_id)
     if is_partial(request):
         return HttpResponse(await sync_to_async(_draw_posted)(request.user, thread_id, posted.message_id))
     return go_to(thread_id)
+
+
+async def _answer_command(
+    request: HttpRequest, thread_id: UUID, posted: actions.Posted, client_id: UUID
+) -> HttpResponse:
+    """What a command gives to whoever sent it: a file, a line, or the thread as it is now."""
+    if is_partial(request):
+        taken = renderer.render_taken(client_id, posted.notice, posted.download)
+        return HttpResponse("".join(fragments.write_frames([fragments.notice(taken)])))
+    if posted.download:
+        return see_other(redirect(posted.download))
+    if posted.notice:
+        return await sync_to_async(_draw_page)(request, thread_id, posted.notice, "info", "", 200)
+    thread = await in_database(get_policy().get_thread)(request.user, thread_id)
+    return go_to(thread_id) if thread is not None else see_other(redirect("chatapp:list"))
 
 
 @private
@@ -142,21 +161,22 @@ async def refuse(request: HttpRequest, thread_id: UUID, error: Refused, *, draft
         html = "".join(fragments.write_frames([fragments.notice(renderer.render_notice(str(error), refused=refused))]))
         response = HttpResponse(html, status=error.status)
     else:
-        response = await sync_to_async(_draw_refused)(request, thread_id, error, draft)
+        response = await sync_to_async(_draw_page)(request, thread_id, str(error), "warning", draft, error.status)
     if error.retry_after is not None:
         response["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 
-def _draw_refused(request: HttpRequest, thread_id: UUID, error: Refused, draft: str) -> HttpResponse:
+def _draw_page(request: HttpRequest, thread_id: UUID, notice: str, level: str, draft: str, status: int) -> HttpResponse:
+    """The page from which the form came, with a line for the person."""
     thread = get_policy().get_thread(request.user, thread_id)
     if thread is not None:
-        return render_thread(request, thread, notice=str(error), draft=draft, status=error.status)
+        return render_thread(request, thread, notice=notice, level=level, draft=draft, status=status)
     assistant = registry.get(request.POST.get("assistant", "")) or registry.get_default()
     if assistant is None or Thread.objects.filter(pk=thread_id).exists():
         raise actions.not_found()
     new = Thread(pk=thread_id, assistant=assistant.slug)
-    return render_thread(request, new, is_new=True, notice=str(error), draft=draft, status=error.status)
+    return render_thread(request, new, is_new=True, notice=notice, level=level, draft=draft, status=status)
 
 
 def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from chatapp.activity import CitationPart, ToolCallPart, ToolDisplay, ToolState
 from chatapp.approvals import DECISIONS, ApprovalRequest
 from chatapp.artifacts import TableArtifact
+from chatapp.contexts import ContextPart
 from chatapp.files.parts import FilePart
 from chatapp.parts import ErrorPart, HtmlPart, NoticePart, RawPart, TemplatePart, TextPart, ThinkingPart, UnknownPart
 from chatapp.questions import InputRequest
@@ -95,6 +96,14 @@ PARTS: Final[Mapping[str, Sequence[Specimen]]] = {
         Specimen("text", [RawPart(text="**Not bold**\n  indented")]),
         Specimen("HTML, sanitised", [RawPart(text="<b>Bold</b><script>alert(1)</script>", content_type="html")]),
         Specimen("empty", [RawPart()]),
+    ),
+    "context": (
+        Specimen(
+            "mentioned by a person",
+            [ContextPart(source="sales", name="Sales data", text="31 kettles"), TextPart(text="What sold best?")],
+            is_user=True,
+        ),
+        Specimen("long", [ContextPart(source="x", name=f"{ARABIC} {LONG_WORD}"), TextPart(text="Hm?")], is_user=True),
     ),
     "thinking": (
         Specimen("live, with topics", [ThinkingPart(text=TOPICS)], "streaming"),

@@ -11,8 +11,8 @@ from tests.line import Line
 with registry.override():  # It is the hosted site's: the suite's own assistants stay as they are.
     from project.assistants import Tour
 
-LEFT_OUT = {"error", "template", "file"}
-"""Kinds that the tour does not show: what failed, what needs a template, and what somebody sends along."""
+LEFT_OUT = {"error", "template", "file", "context"}
+"""Kinds that the tour does not show: what failed, what needs a template, what people send along and mention."""
 
 
 def find_next(page: Page) -> str:

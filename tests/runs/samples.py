@@ -104,6 +104,7 @@ SAMPLES: Final[Mapping[str, Sample]] = {
         chatapp.ToolCall(tool_id="u", name="look_up"),
         chatapp.ToolResult(tool_id="v", result="x" * 300),
     ),
+    "context": one_of(chatapp.ContextPart(source="sales", name="Sales <data>", text="<b>1</b>")),
     "citation": one_of(
         chatapp.CitationPart(url="https://example.org/", title="E", snippet="<s>", grounded_text="words"),
         chatapp.CitationPart(url="/here/"),

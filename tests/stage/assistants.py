@@ -94,3 +94,26 @@ async def prefiller(turn: chatapp.Turn) -> str:
         await turn.update_input(**json.loads(turn.text))
         return "Done."
     return f"You said {turn.text}"
+
+
+@chatapp.command("quiet", "Says it quietly", echo=False)
+def say_quietly(text: str) -> str:
+    """Says it without being shown."""
+    return f"Quietly: {text}"
+
+
+@chatapp.register
+class Commander(chatapp.Assistant):
+    """Has commands, prompts and data of its own."""
+
+    commands = [
+        chatapp.command("say", "Says it back", lambda text: f"You said {text}"),
+        chatapp.command("dark", "Does something in the page", None, echo=True),
+        chatapp.command("fail", "Fails", lambda: 1 / 0),
+        say_quietly,
+    ]
+    prompts = [("Apology letter", "Write an apology to {{customer}}."), "Say it shorter"]
+    context_sources = [
+        chatapp.context_source("sales", "Sales Data", description="Of today")(lambda user: f"31 kettles for {user}"),
+        chatapp.context_source("stock", "Stock")(lambda: "7 lamps"),
+    ]

@@ -83,6 +83,7 @@ DOORS = {
     "file": Door(queries=("", "?thumb=1")),
     "upload": Door("POST"),
     "remove-file": Door("POST"),
+    "palette": Door(queries=("", "?for=sources&q=a")),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
 """Every name of chatapp.urls."""

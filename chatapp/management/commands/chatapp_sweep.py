@@ -15,8 +15,8 @@ class Command(BaseCommand):
 
     help = (
         "Mark answers whose process has died as interrupted: text so far is kept, and people are offered Try again. "
-        "Delete for good what people deleted, temporary chats after TEMPORARY_HOURS, and after a day threads that greeted "
-        "somebody who never wrote, and files that were never sent."
+        "Delete for good what people deleted, temporary chats after TEMPORARY_HOURS, and after a day threads that "
+        "greeted somebody who never wrote, and files that were never sent."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

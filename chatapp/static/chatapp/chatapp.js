@@ -583,6 +583,10 @@ function startPage() {
     dismissLater(toast);
     freeButtons();
     if (toast.dataset.chatRefused) takeBack(toast.dataset.chatRefused);
+    if (toast.dataset.chatTaken) {
+      forget(toast.dataset.chatTaken);
+      document.dispatchEvent(new CustomEvent("chat:taken", { detail: toast }));
+    }
   });
 
   /* ---------------------------------------------------------------- sending */
@@ -599,7 +603,8 @@ function startPage() {
   /** Why this frame is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
   function check({ text, attachments }) {
     if (!text.trim() && !attachments?.length) return "";
-    if ((isLive() && !form.dataset.chatQueue) || pending.size) return words.wait;
+    const mayGo = form.dataset.chatQueue || "chatAnytime" in form.dataset; // a command may need no wait
+    if ((isLive() && !mayGo) || pending.size) return words.wait;
     const most = Number(form.dataset.chatMax);
     return text.length > most && [...text].length > most ? words.tooLong : null; // in characters, as the site counts
   }
@@ -644,8 +649,10 @@ function startPage() {
     for (const [name, value] of Object.entries(fields)) for (const item of [value].flat()) body.append(name, item);
     try {
       const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { "HX-Request": "true" } });
-      if (response.ok) return; // the message itself comes with the events
-      if (response.headers.get("content-type")?.startsWith("text/html")) connection.apply(await response.text());
+      const html = response.headers.get("content-type")?.startsWith("text/html") ? await response.text() : "";
+      // The message itself comes with the events; what only this page has to know does not.
+      if (!response.ok || html.includes("data-chat-taken")) connection.apply(html);
+      if (response.ok) return;
       if (pending.has(client)) showToast(words.notSent, "error");
       takeBack(client);
     } catch {
@@ -821,7 +828,7 @@ function holdBack(event) {
   event.stopImmediatePropagation();
   Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
 }
-for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "click"]) addEventListener(type, holdBack, { capture: true });
+for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
 
 document.addEventListener("click", ({ target }) => {
   const copy = target.closest?.("[data-chat-copy]");

@@ -213,7 +213,8 @@ function nameText(words) {
 /* ------------------------------------------------------------------ sending */
 
 document.addEventListener("chat:compose", (event) => {
-  if (find("chat-composer").dataset.chatClient) return; // a text that code sends takes nothing along
+  const { chatClient, chatTyped } = find("chat-composer").dataset;
+  if (chatClient ?? chatTyped !== undefined) return; // what code sends, and a command, takes nothing along
   isWaiting = uploads.size > 0;
   if (isWaiting) return event.preventDefault(); // sent when all are there
   const ids = getPills().map((pill) => pill.dataset.chatFile).filter(Boolean);
