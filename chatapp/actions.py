@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from chatapp import registry, signals
 from chatapp.assistants import Assistant
+from chatapp.composing import check_is_open, check_message, check_text
 from chatapp.conf import settings
 from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
@@ -28,7 +29,6 @@ from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.live import Job
 from chatapp.runs.runner import Runner, get_runner
 from chatapp.runs.titles import get_first_words
-from chatapp.scrubbing import scrub
 
 _RACES = 3
 """How often a transaction is tried that lost a race for a unique row; the winner's row is there the next time."""
@@ -74,8 +74,8 @@ async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
     The same `client_id` again with the same text changes nothing and gives what the first one gave. Raises Refused: bad
-    text (422), an answer is under way or the client_id has another text (409), too many (429), no such thread (404),
-    the process is ending (503).
+    text (422), nothing can be sent now (403), an answer is under way or the client_id has another text (409), too many
+    or too soon (429), no such thread (404), the process is ending (503).
     """
     text = check_text(text)
     hub, runner = await get_ready()
@@ -84,7 +84,7 @@ async def post_message(user: Any, thread_id: UUID, *, text: str, client_id: UUID
         posted, job, message = await _store_post(user, thread_id, text, client_id, assistant, hub.mailbox)
         if job is not None and message is not None:
             runner.start(job)
-            await signals.message_created.asend_robust(type(job.assistant), message=message)
+            await _tell_receivers(user, message, job.assistant)
             await hub.thread_changed(thread_id, str(user.pk))
             if posted.greets_on:
                 await greetings.stop(hub, thread_id)
@@ -103,12 +103,20 @@ async def _tell_of_queued(user: Any, message: Message) -> None:
     """A question waits: everybody shows it, and the answer before it is stopped if the assistant wants that."""
     hub = get_hub()
     assistant = _get_assistant(message.thread)
-    await signals.message_created.asend_robust(type(assistant), message=message)
+    await _tell_receivers(user, message, assistant)
     await hub.thread_changed(message.thread_id)
     if assistant.get_while_running() == "stop":
         await stop(user, message.thread_id)
     # The answer may have ended in the meantime, and whoever ended it may have looked before the question was stored.
     await queue.thread_freed.asend_robust(None, thread_id=message.thread_id)
+
+
+async def _tell_receivers(user: Any, message: Message, assistant: Assistant) -> None:
+    sender = type(assistant)
+    await signals.message_created.asend_robust(sender, message=message)
+    await signals.message_posted.asend_robust(
+        sender, user=user, thread=message.thread, text=message.text, message=message
+    )
 
 
 async def get_ready() -> tuple[Hub, Runner]:
@@ -120,20 +128,6 @@ async def get_ready() -> tuple[Hub, Runner]:
             "restarting", _("The server is restarting. Please send it again in a moment."), status=503, retry_after=2
         )
     return hub, runner
-
-
-def check_text(text: str) -> str:
-    """The text as it is stored. Raises Refused if it is empty or too long."""
-    text = scrub(text).strip()
-    if not text:
-        raise Refused("empty", _("Please write something first."))
-    if len(text) > settings.MAX_MESSAGE_CHARS:
-        raise Refused(
-            "too_long",
-            _("Your message has %(count)s characters; at most %(limit)s can be sent. Please shorten it.")
-            % {"count": len(text), "limit": settings.MAX_MESSAGE_CHARS},
-        )
-    return text
 
 
 @in_database
@@ -166,6 +160,7 @@ def _try_store_post(
     assistant = _get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
+    check_message(text, assistant, user)
     is_first = thread.head_id is None
     question = Message(
         thread=thread,
@@ -179,10 +174,12 @@ def _try_store_post(
         may_wait = assistant.get_while_running() in queue.MODES
         if may_wait and (thread.queued_at is not None or is_answering(thread)):
             question.parent_id = None
+            policy.check_send(user)
             if not queue.put(thread, question):
                 raise Refused("queue_full", _("Too many messages are waiting to be sent."), status=429, retry_after=10)
             return Posted(message_id=question.pk, run_id=None, is_new=True), None, question
         _check_is_free(thread)
+    policy.check_send(user)
     policy.check_post(user)
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
@@ -266,6 +263,7 @@ def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, mailbox: s
         assistant = _get_assistant(thread)
         if not policy.can_use(user, assistant):
             raise not_found()
+        check_is_open(assistant, user)
         _check_is_free(thread)
         answer = thread.messages.select_related("parent", "run").filter(pk=thread.head_id or thread.pk).first()
         if answer is None or answer.parent is None or not hasattr(answer, "run") or answer.run.prompt_id is None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, streams, verbs
+from chatapp.views import artifacts, exports, live, pages, prompts, streams, verbs
 
 app_name = "chatapp"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("streams/<uuid:stream_id>/<slug:name>/cancel/", streams.cancel, name="stream-cancel"),
     path("<uuid:thread_id>/", pages.thread, name="thread"),
     path("<uuid:thread_id>/messages/", verbs.post_message, name="post"),
+    path("<uuid:thread_id>/prompts/<slug:key>/", prompts.prompt, name="prompt"),
     path("<uuid:thread_id>/stop/", verbs.stop, name="stop"),
     path("<uuid:thread_id>/retry/", verbs.retry, name="retry"),
     path("<uuid:thread_id>/answer/", verbs.answer, name="answer"),

@@ -19,11 +19,12 @@ FLOORS = {
         "tidying",
     },
     "running": {"runs"},
-    "storage": {"models", "policy", "migrations"},
+    "storage": {"models", "policy", "library", "migrations"},
     "declaring": {
         "turn",
         "toolloop",
         "assistants",
+        "composing",
         "greetings",
         "prompts",
         "registry",

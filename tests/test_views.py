@@ -31,7 +31,8 @@ from tests.conftest import make_thread
 from tests.line import Line
 
 VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
-GETS = ["", "live/", "export/"]
+PROMPT = "prompts/0123456789abcdef/"
+GETS = ["", "live/", "export/", PROMPT]
 RUN = UUID(int=1)
 
 
@@ -258,8 +259,9 @@ def test_a_form_without_its_token_is_refused(owner: Any) -> None:
 def test_each_door_takes_its_own_method_only(owner_client: Client, owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
 
-    # A link and a form lead to the file of a conversation.
-    doors = [door for door in list_doors(thread.pk) if not door[1].endswith("/export/")]
+    # A link and a form lead to the file of a conversation, and so do those of a prompt with blanks.
+    both = ("/export/", PROMPT)
+    doors = [door for door in list_doors(thread.pk) if not door[1].endswith(both)]
     for method, path in [("get", "/chat/"), *doors]:
         other = {"get": "post", "post": "get"}[method]
         assert getattr(owner_client, other)(path).status_code == 405, path

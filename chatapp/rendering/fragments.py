@@ -22,6 +22,7 @@ QUEUE = "chat-queue"
 GREETING = "chat-greeting"
 START = "chat-start"
 INPUT = "chat-input"
+DISABLED = "chat-disabled"
 
 
 class Fragment(NamedTuple):

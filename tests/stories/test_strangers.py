@@ -51,6 +51,7 @@ DOORS = {
     "new": Door(is_of_a_thread=False),
     "thread": Door(queries=("", "?before={answer}")),
     "post": Door("POST", {"text": "I was here. fault:ok", "client_id": "{fresh}"}),
+    "prompt": Door(queries=("", "?assistant=guide")),
     "stop": Door("POST"),
     "retry": Door("POST", {"message": "{answer}"}),
     "answer": Door("POST", {"request": "input_0a1b2c3d", "value": "Yes"}),
@@ -104,6 +105,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "assistant": "guide",
         "message_id": target.answer,
         "index": 0,
+        "key": "0123456789abcdef",
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)
