@@ -34,7 +34,7 @@ class PromptAssistantFilter(admin.SimpleListFilter):
 class PromptForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own takes no parameters at run time
     """An assistant is chosen by its name; one whose app was removed stays until somebody chooses another."""
 
-    assistant = forms.ChoiceField(label=_("assistant"), required=False)
+    assistant = forms.ChoiceField(label=_("Assistant"), required=False)
 
     class Meta:
         model = Prompt
