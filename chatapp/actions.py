@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from chatapp import registry, signals
 from chatapp.assistants import Assistant
+from chatapp.composing import check_is_open, check_message, check_text
 from chatapp.conf import settings
 from chatapp.contexts import ContextPart, read_mentioned
 from chatapp.errors import Refused
@@ -32,7 +33,6 @@ from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.live import Job
 from chatapp.runs.runner import Runner, get_runner
 from chatapp.runs.titles import get_first_words
-from chatapp.scrubbing import scrub
 from chatapp.turn import Turn
 
 if TYPE_CHECKING:
@@ -126,8 +126,9 @@ async def post_message(
     message makes is in no list and deleted soon (see TEMPORARY_HOURS).
 
     The same `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises
-    Refused: bad text, files or mentions (422), an answer is under way, a file is gone or the client_id has another text
-    (409), too many (429), a command that they may not use (403), no such thread (404), the process is ending (503).
+    Refused: bad text, files or mentions (422), nothing can be sent now, or a command that they may not use (403), an
+    answer is under way, a file is gone or the client_id has another text (409), too many or too soon (429), no such
+    thread (404), the process is ending (503).
     """
     # A command is done by the actions, and the actions are asked for commands.
     from chatapp import commanding
@@ -156,7 +157,7 @@ async def post_message(
             task = runner.start(job)
             if typed is not None:
                 hub.spawn(_drop_if_silent(task, job))
-            await signals.message_created.asend_robust(type(job.assistant), message=message)
+            await _tell_receivers(user, message, job.assistant)
             await hub.thread_changed(thread_id, str(user.pk))
             if posted.greets_on:
                 await greetings.stop(hub, thread_id)
@@ -188,12 +189,20 @@ async def _tell_of_queued(user: Any, message: Message) -> None:
     """A question waits: everybody shows it, and the answer before it is stopped if the assistant wants that."""
     hub = get_hub()
     assistant = _get_assistant(message.thread)
-    await signals.message_created.asend_robust(type(assistant), message=message)
+    await _tell_receivers(user, message, assistant)
     await hub.thread_changed(message.thread_id)
     if assistant.get_while_running() == "stop":
         await stop(user, message.thread_id)
     # The answer may have ended in the meantime, and whoever ended it may have looked before the question was stored.
     await queue.thread_freed.asend_robust(None, thread_id=message.thread_id)
+
+
+async def _tell_receivers(user: Any, message: Message, assistant: Assistant) -> None:
+    sender = type(assistant)
+    await signals.message_created.asend_robust(sender, message=message)
+    await signals.message_posted.asend_robust(
+        sender, user=user, thread=message.thread, text=message.text, message=message
+    )
 
 
 async def get_ready() -> tuple[Hub, Runner]:
@@ -205,20 +214,6 @@ async def get_ready() -> tuple[Hub, Runner]:
             "restarting", _("The server is restarting. Please send it again in a moment."), status=503, retry_after=2
         )
     return hub, runner
-
-
-def check_text(text: str, *, may_be_empty: bool = False) -> str:
-    """The text as it is stored. Raises Refused if it is empty or too long."""
-    text = scrub(text).strip()
-    if not text and not may_be_empty:
-        raise Refused("empty", _("Please write something first."))
-    if len(text) > settings.MAX_MESSAGE_CHARS:
-        raise Refused(
-            "too_long",
-            _("Your message has %(count)s characters; at most %(limit)s can be sent. Please shorten it.")
-            % {"count": len(text), "limit": settings.MAX_MESSAGE_CHARS},
-        )
-    return text
 
 
 @in_database
@@ -247,6 +242,7 @@ def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tu
     assistant = _get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
+    check_message(said.text, assistant, user)
     is_first = thread.head_id is None
     attached = files.claim(user, thread, assistant, said.file_ids)
     words = [TextPart(text=said.text)] if said.text else []
@@ -264,11 +260,13 @@ def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tu
         may_wait = said.typed is None and assistant.get_while_running() in queue.MODES
         if may_wait and (thread.queued_at is not None or is_answering(thread)):
             question.parent_id = None
+            policy.check_send(user)
             if not queue.put(thread, question):
                 raise Refused("queue_full", _("Too many messages are waiting to be sent."), status=429, retry_after=10)
             files.bind(attached, question)
             return Posted(message_id=question.pk, run_id=None, is_new=True), None, question
         _check_is_free(thread)
+    policy.check_send(user)
     policy.check_post(user)
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
@@ -375,6 +373,7 @@ async def retry(user: Any, thread_id: UUID, message_id: UUID | None = None, *, m
 def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, model: str, mailbox: str) -> Job:
     with transaction.atomic():
         thread, assistant = lock_free_thread(user, thread_id)
+        check_is_open(assistant, user)
         answer = find_answer(thread, message_id or thread.head_id)
         if answer is None or answer.parent is None:
             raise Refused("nothing_to_retry", _("There is no answer to try again."), status=409)

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from chatapp.actions import check_text, not_found
+from chatapp.actions import not_found
 from chatapp.approvals import ApprovalRequest
+from chatapp.composing import check_text
 from chatapp.errors import Refused
 from chatapp.models import Run, Thread
 from chatapp.models.calls import in_database

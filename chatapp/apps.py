@@ -11,9 +11,10 @@ class ChatappConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: checks and receivers import models, which do not exist before the apps are loaded.
-        from chatapp import actions, checks, queueing, registry
+        from chatapp import actions, checks, library, queueing, registry
 
         registry.autodiscover()
         checks.register_all()
         actions.connect_receivers()
         queueing.connect_receivers()
+        library.connect()

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from chatapp import greetings, handlers, prompts
 from chatapp.commands import BUILT_IN, Command, get_commands, name_commands
-from chatapp.conf import BuiltInCommand, WhileRunning, settings
+from chatapp.conf import BuiltInCommand, SubmitKey, WhileRunning, settings
 from chatapp.contexts import ContextSource, get_sources
 from chatapp.customizing import Customizable
 from chatapp.files.kinds import Accepted, Declared, read_declared
@@ -37,6 +39,16 @@ class Suggestion:
 
     icon: str = "spark"
     """Name of an icon of the template tag `icon`."""
+
+    @property
+    def blanks(self) -> list[str]:
+        """As a prompt: the names of what the person fills in first; see prompts.find_blanks."""
+        return prompts.find_blanks(self.text)
+
+    @property
+    def key(self) -> str:
+        """As a prompt: its name in addresses."""
+        return prompts.get_key(self.title, self.text)
 
 
 class Assistant(Customizable):
@@ -69,7 +81,8 @@ class Assistant(Customizable):
     """Cards of a new chat: a text, a (title, text) pair, or a Suggestion."""
 
     prompts: ClassVar[Sequence[str | tuple[str, str] | Suggestion]] = ()
-    """Texts that a menu beside the message box puts into it, in the forms of `suggestions`. None: no menu."""
+    """Texts that a menu beside the message box puts into it, in the forms of `suggestions`. A name between double
+    braces, as in {{customer}}, is a blank that the person fills in first. None: only those of the prompt library."""
 
     instructions: ClassVar[str] = ""
     """What the model is told before the conversation. Treat it as public."""
@@ -77,8 +90,21 @@ class Assistant(Customizable):
     model_suggestions: ClassVar[bool] = False
     """Whether the model is asked to offer next steps in its answers: adds prompts.SUGGESTIONS to the instructions."""
 
-    placeholder: ClassVar[str] = ""
-    """Hint in the empty message box. Empty: "Message <title>…"."""
+    placeholder: ClassVar[str | None] = None
+    """Hint in the empty message box, never blank; may be a lazy translation. None: "Message <title>…"."""
+
+    submit_key: ClassVar[SubmitKey] = "enter"
+    """What sends: Enter, where Shift and Enter make a new line; or with "enter+modifier" only Ctrl or Cmd and Enter. On
+    touch screens Enter always makes a new line."""
+
+    send_icon: ClassVar[str | Literal[False]] = "send"
+    """Name of the icon on the button that sends (see chatapp.icons). Empty or False: the usual one, never none."""
+
+    max_chars: ClassVar[int | None] = None
+    """Longest message, in characters; never more than CHATAPP["MAX_MESSAGE_CHARS"], which None stands for."""
+
+    disabled: ClassVar[bool | str] = False
+    """Whether nothing can be sent, until somebody has signed in or given a key, say; or why, as a sentence."""
 
     while_running: ClassVar[WhileRunning | Literal[""]] = ""
     """What becomes of a message that is sent during an answer. Empty: CHATAPP["WHILE_RUNNING"], which is "block".
@@ -127,7 +153,8 @@ class Assistant(Customizable):
         words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+", cls.__name__)
         self.slug = cls.slug or "-".join(words).lower()  # type: ignore[misc]  # resolved once, then frozen
         self.title = cls.title or " ".join(words)  # type: ignore[misc]
-        self.placeholder = cls.placeholder or f"Message {self.title}…"  # type: ignore[misc]
+        if cls.placeholder is None:
+            self.placeholder = format_lazy(_("Message {title}…"), title=self.title)  # type: ignore[misc, assignment]
         where = f"{cls.__module__}.{cls.__qualname__}"
         for name, value in (cls.profile.get_attributes() if cls.profile else {}).items():
             if getattr(cls, name) == getattr(Assistant, name):
@@ -139,10 +166,17 @@ class Assistant(Customizable):
         if cls.while_running not in ("", *get_args(WhileRunning)):
             known = ", ".join(get_args(WhileRunning))
             raise ValueError(f"while_running {cls.while_running!r} is not known; known are {known} ({where})")
+        if cls.submit_key not in get_args(SubmitKey):
+            known = ", ".join(get_args(SubmitKey))
+            raise ValueError(f"submit_key {cls.submit_key!r} is not known; known are {known} ({where})")
+        if cls.max_chars is not None and not cls.max_chars > 0:
+            raise ValueError(f"max_chars must be more than 0, or None, not {cls.max_chars!r} ({where})")
         if cls.stall_seconds is not None and not cls.stall_seconds > 0:
             raise ValueError(f"stall_seconds must be more than 0, or None, not {cls.stall_seconds!r} ({where})")
         if cls.icon:
             check_icon(cls.icon, f" ({where}.icon)")
+        if cls.send_icon:
+            check_icon(cls.send_icon, f" ({where}.send_icon)")
         _name_tools(self.tools, where)
         read_declared(self.attachments, f"{where}.attachments")
         self.check_settings(where)
@@ -169,6 +203,14 @@ class Assistant(Customizable):
     def get_while_running(self) -> WhileRunning:
         """What becomes of a message that is sent during an answer: its own rule, or the site's."""
         return self.while_running or settings.WHILE_RUNNING
+
+    def get_max_chars(self) -> int:
+        """Longest message: its own rule, and never more than the site's."""
+        return min(self.max_chars or settings.MAX_MESSAGE_CHARS, settings.MAX_MESSAGE_CHARS)
+
+    def get_disabled(self, user: Any) -> bool | str:
+        """Whether this person can send nothing now, or why; see `disabled`. Asked for each page and each message."""
+        return self.disabled
 
     def get_greeting(self, user: Any) -> Any:
         """What a new chat of this person shows; see `greeting`."""
@@ -261,8 +303,11 @@ class Assistant(Customizable):
         return [_as_suggestion(item) for item in self.get_suggestions(user)]
 
     def list_prompts(self, user: Any) -> list[Suggestion]:
-        """What get_prompts gives, each as a Suggestion."""
-        return [_as_suggestion(item) for item in self.get_prompts(user)]
+        """What get_prompts gives, each as a Suggestion, and then what staff keep for this person in the prompt library.
+
+        Called in the database thread.
+        """
+        return [*map(_as_suggestion, self.get_prompts(user)), *prompts.list_shared(self, user)]
 
     def respond(self, turn: Turn) -> Any:
         """Answer: give, yield or return strings, parts and events. Any shape of function will do.
@@ -274,7 +319,8 @@ class Assistant(Customizable):
     def check(self) -> list[str]:
         """What is wrong with the declaration, one sentence each; the system check chatapp.E005 shows them."""
         declared: Mapping[str, Sequence[object]] = {"suggestion": self.suggestions, "prompt": self.prompts}
-        return [
+        blank = [] if str(self.placeholder).strip() else ["placeholder is blank; write a hint, or leave it out"]
+        return blank + [
             f"{name} {item!r} is neither a text, a (title, text) pair nor a chatapp.Suggestion"
             for name, items in declared.items()
             for item in items

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from chatapp import signals
 from chatapp.actions import (
     Posted,
-    check_text,
     find_answer,
     get_ready,
     is_answering,
@@ -23,6 +22,7 @@ from chatapp.actions import (
     not_found,
     repeat,
 )
+from chatapp.composing import check_is_open, check_message, check_text
 from chatapp.copying import copy_message
 from chatapp.errors import Refused
 from chatapp.models import Message, Thread
@@ -65,6 +65,7 @@ def _store_edit(
         if (message := known.first()) is not None:
             return repeat(message, text), None, None
         thread, assistant = lock_free_thread(user, thread_id)
+        check_message(text, assistant, user)
         asked = _find_shown(thread, message_id)
         if asked is None or asked.role != Message.Role.USER:
             raise Refused("nothing_to_edit", _("This message cannot be edited."), status=409)
@@ -101,6 +102,7 @@ async def continue_answer(user: Any, thread_id: UUID, message_id: UUID) -> None:
 def _store_rest(user: Any, thread_id: UUID, message_id: UUID, mailbox: str) -> Job:
     with transaction.atomic():
         thread, assistant = lock_free_thread(user, thread_id)
+        check_is_open(assistant, user)
         answer = find_answer(thread, message_id)
         if answer is None or answer.parent is None or not any(part.kind == "text" for part in list_said(answer)):
             raise Refused("nothing_to_continue", _("There is no answer to go on with."), status=409)

@@ -162,7 +162,11 @@ def _done(client_id: UUID, *, notice: str = "", download: str = "", is_new: bool
 def _list_models(user: Any, assistant: Assistant) -> tuple[str, Sequence[str]]:
     """The model that answers by itself, and all that can be chosen, that one first."""
     own = assistant.find_model()
-    return own, list(dict.fromkeys(filter(None, [own, *assistant.get_models(user)])))
+    return own, list(dict.fromkeys(filter(None, [own, *_name_models(assistant.get_models(user))])))
+
+
+def _name_models(models: Sequence[str | tuple[str, str]]) -> list[str]:
+    return [model if isinstance(model, str) else model[0] for model in models]
 
 
 @in_database

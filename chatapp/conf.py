@@ -23,6 +23,8 @@ WhileRunning = Literal["block", "disable", "stop", "queue"]
 
 BuiltInCommand = Literal["clear", "export", "model", "system"]
 """See chatapp.commands."""
+SubmitKey = Literal["enter", "enter+modifier"]
+"""See Assistant.submit_key."""
 
 
 class ProviderSettings(BaseModel):
@@ -86,6 +88,9 @@ class Settings(BaseModel):
 
     MESSAGES_PER_MINUTE: int = Field(10, ge=1)
     """Messages a person may send in a minute, over all threads."""
+
+    SEND_COOLDOWN_MS: int = Field(1000, ge=0, le=60_000)
+    """Milliseconds from one message of a person to their next one, over all threads. 0: none."""
 
     RUNS_PER_PERSON: int = Field(3, ge=1)
     """Answers that may be under way for one person at once."""

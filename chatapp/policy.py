@@ -5,19 +5,22 @@ A site changes a decision by naming a subclass in CHATAPP["POLICY"].
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from chatapp.conf import settings
 from chatapp.errors import Refused
-from chatapp.models import LIVE_STATES, Attachment, Folder, Message, Run, Share, Thread
+from chatapp.models import LIVE_STATES, Attachment, Folder, Message, Prompt, Run, Share, Thread
+
+_MINUTE: Final = timedelta(minutes=1)
 
 
 class Policy:
@@ -77,6 +80,13 @@ class Policy:
             mine |= Q(owner_id=user.pk, thread=None)
         return Attachment.objects.filter(mine, pk=attachment_id).first()
 
+    def get_prompts(self, user: Any, assistant: Any) -> QuerySet[Prompt]:
+        """The prompts of the library that this person may use with this assistant, in order: those for everybody, and
+        those for a group of theirs."""
+        groups = getattr(user, "groups", None)  # A site's users may have none.
+        mine = Q(groups=None) if groups is None else Q(groups=None) | Q(groups__in=groups.all())
+        return Prompt.objects.filter(mine, active=True, assistant__in=("", assistant.slug)).distinct()
+
     def can_use(self, user: Any, assistant: Any) -> bool:
         """Whether this person may talk to this assistant."""
         return bool(getattr(user, "is_authenticated", False) and user.is_active)
@@ -123,6 +133,26 @@ class Policy:
         """
         self._check_pace(user, Run.Kind.REPLY)
 
+    def check_send(self, user: Any) -> None:
+        """Let the person send a message so soon after their last one, or not. Called inside the transaction that
+        stores it, also when it is to wait for the end of an answer.
+
+        Raises Refused with a sentence and the seconds to wait.
+        """
+        if not settings.LIMITS or not settings.SEND_COOLDOWN_MS:
+            return
+        _lock(user)
+        now = timezone.now()
+        since = now - timedelta(milliseconds=settings.SEND_COOLDOWN_MS)
+        # Says with an index which threads there are to look at; a minute more, as the database has a clock of its own.
+        recently = Q(thread__updated_at__gt=since - _MINUTE) | Q(thread__queued_at__gt=since - _MINUTE)
+        sent = Message.objects.filter(recently, thread__owner_id=user.pk, client_id__isnull=False)
+        last = sent.filter(created_at__gt=since).order_by("-created_at").values_list("created_at", flat=True).first()
+        if last is not None:
+            wait = max((last - since).total_seconds(), 0.1)
+            sentence = _("That was very quick. Please wait a moment, then send it again.")
+            raise Refused("too_soon", sentence, status=429, retry_after=wait)
+
     def check_greeting(self, user: Any) -> None:
         """Let one more greeting be made for the person, or not; as check_post, and counted by itself."""
         self._check_pace(user, Run.Kind.GREETING)
@@ -145,8 +175,7 @@ class Policy:
     def _check_pace(self, user: Any, kind: str) -> None:
         if not settings.LIMITS:
             return
-        # Taken first, so that parallel sends of one person are counted one after the other.
-        get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
+        _lock(user)
         mine = Run.objects.filter(kind=kind, thread__owner_id=user.pk, thread__stream="")
         if mine.filter(state__in=LIVE_STATES).count() >= settings.RUNS_PER_PERSON:
             raise Refused(
@@ -161,6 +190,11 @@ class Policy:
     def may_see_causes(self, user: Any) -> bool:
         """Whether this person sees what really went wrong, in place of a sentence."""
         return False
+
+
+def _lock(user: Any) -> None:
+    """Taken first, so that parallel sends of one person are counted one after the other."""
+    get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
 
 
 def get_policy() -> Policy:

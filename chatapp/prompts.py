@@ -1,12 +1,64 @@
-"""Texts for `instructions`: how a model is asked for what the page can show.
+"""Texts for `instructions`: how a model is asked for what the page can show. And blanks: what people fill in before a
+text of theirs is sent.
 
     class Support(chatapp.Assistant):
         instructions = f"You help with orders. {chatapp.prompts.THINKING_TOPICS}"
+        prompts = [("Apology", "Write an apology to {{customer}} about order {{order}}.")]
 
-They are part of what an assistant says to its model, and change only with an entry in the changelog.
+The texts are part of what an assistant says to its model, and change only with an entry in the changelog.
 """
 
-from typing import Final
+import re
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+_BLANK: Final = re.compile(r"\{\{(\w+)\}\}")
+"""The same in static/chatapp/prompts.js."""
+
+Library = Callable[[Any, Any], Sequence[Any]]
+"""Gives the prompts that are kept for an assistant and a person, as Suggestions."""
+
+_library: Library | None = None
+
+
+def find_blanks(text: str) -> list[str]:
+    """The names between double braces, each once, in the order in which they first come.
+
+    Word characters only, without spaces: `{{ a }}` is text like any other.
+    """
+    return list(dict.fromkeys(_BLANK.findall(text)))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with these values in place of its blanks; a blank whose value is missing or blank stays as it is.
+
+    A value is never read again: braces and template tags in it are text.
+    """
+
+    def choose(found: re.Match[str]) -> str:
+        value = values.get(found[1], "").strip()
+        return value or found[0]
+
+    return _BLANK.sub(choose, text)
+
+
+def get_key(title: str, text: str) -> str:
+    """A short name for a prompt in addresses; another title or text gives another one."""
+    return sha256(f"{title}\0{text}".encode()).hexdigest()[:16]
+
+
+def set_library(library: Library) -> None:
+    """From now on these prompts follow those that an assistant declares. The app does it when it is ready: they are
+    kept in the database, of which this module knows nothing."""
+    global _library
+    _library = library
+
+
+def list_shared(assistant: Any, user: Any) -> Sequence[Any]:
+    """The prompts that are kept for this assistant and this person; none before there is a library."""
+    return _library(assistant, user) if _library is not None else ()
+
 
 THINKING_TOPICS: Final = (
     "When you think before you answer, divide your thinking into sections. Begin each section with a line that names "

@@ -5,6 +5,13 @@ from django.dispatch import Signal
 message_created = Signal()
 """A person's message was stored. Arguments: `message` (chatapp.models.Message). Sender: the Assistant's class."""
 
+message_posted = Signal()
+"""A message that somebody sent was accepted: to be answered, or to wait for its turn. Once for each, however often the
+same frame came. Arguments: `user`, who sent it, `thread`, `text` as it is stored, `message`.
+
+Sender: the Assistant's class.
+"""
+
 run_started = Signal()
 """An answer or a greeting began. Arguments: `run_id`, `thread_id` (UUIDs). Sender: the Assistant's class."""
 

@@ -67,6 +67,7 @@ class Guide(chatapp.Assistant):
     prompts = [
         ("Make it shorter", "Say that again in half as many words."),
         ("Explain it simply", "Explain that to somebody who has never heard of it, with an example."),
+        ("Write a letter", "Write a letter to {{recipient}} about {{subject}}. Keep it {{tone}}."),
         ("Find what is wrong", "Look for mistakes in your last answer, and mend them."),
     ]
     attachments = True

@@ -1,4 +1,4 @@
-"""Three threads for the demo, so that the first page is not an empty one."""
+"""Three threads and two prompts of the library for the demo, so that the first page is not an empty one."""
 
 import datetime
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chatapp.models import Message, Run, Thread
+from chatapp.models import Message, Prompt, Run, Thread
 from chatapp.parts import Part, TextPart, ThinkingPart, plain_text
 
 
@@ -26,9 +26,10 @@ class Sample:
 
 @transaction.atomic
 def load_samples(owner: Any, *, assistant: str) -> int:
-    """Store every sample as a thread of this person; gives back how many there are."""
+    """Store every sample as a thread of this person; gives back how many there are. And the prompts."""
     for sample in SAMPLES:
         _load(sample, owner, assistant)
+    Prompt.objects.bulk_create(Prompt(title=title, text=text, position=10) for title, text in PROMPTS)
     return len(SAMPLES)
 
 
@@ -151,6 +152,11 @@ What to pack:
 The timetable and the weather are at [MeteoSwiss](https://www.meteoswiss.admin.ch/) and
 [SBB](https://www.sbb.ch/en).
 """
+
+PROMPTS = (
+    ("Apology letter", "Write an apology to {{customer}} about order {{order}}. Offer a refund, and be brief."),
+    ("Minutes", "Turn these notes into minutes with decisions and open questions:\n\n"),
+)
 
 SAMPLES = (
     Sample(

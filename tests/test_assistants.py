@@ -119,6 +119,7 @@ def test_a_suggestion_that_is_none_of_these_is_reported() -> None:
     ]
 
 
+@pytest.mark.django_db
 def test_prompts_take_the_same_forms_and_have_a_twin_too() -> None:
     class Desk(chatapp.Assistant):
         prompts = ["Shorter, please", ("Simply", "Explain it simply")]

@@ -33,7 +33,8 @@ from tests.line import Line
 VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear", "unqueue", "greeting"]
 VERBS += ["edit", "versions", "continue", "fork", "delete-message", "feedback"]
 VERBS += ["share", "files", f"files/{UUID(int=1)}/remove", "settings"]
-GETS = ["", "live/", "export/", "share/", "palette/"]
+PROMPT = "prompts/0123456789abcdef/"
+GETS = ["", "live/", "export/", "share/", "palette/", PROMPT]
 RUN = UUID(int=1)
 
 
@@ -264,8 +265,9 @@ def test_a_form_without_its_token_is_refused(owner: Any) -> None:
 def test_each_door_takes_its_own_method_only(owner_client: Client, owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
 
-    # Links and forms lead to the file of a conversation and to its sharing; two forms have a page of their own.
-    both = ("/export/", "/share/", "/edit/", "/feedback/")
+    # Links and forms lead to the file of a conversation, to its sharing and to the form of a prompt; two forms have a
+    # page of their own.
+    both = ("/export/", "/share/", "/edit/", "/feedback/", PROMPT)
     doors = [door for door in list_doors(thread.pk) if not door[1].endswith(both)]
     for method, path in [("get", "/chat/"), *doors]:
         other = {"get": "post", "post": "get"}[method]

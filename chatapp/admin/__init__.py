@@ -1,7 +1,8 @@
-"""What staff see: threads, messages and runs, to read and not to change; and what they set for everybody."""
+"""What staff see: threads, messages and runs, to read and not to change; and what they set and keep for everybody."""
 
 from chatapp.admin.files import AttachmentAdmin
 from chatapp.admin.preferences import SettingDefaultAdmin
+from chatapp.admin.prompts import PromptAdmin
 from chatapp.admin.review import FeedbackAdmin
 from chatapp.admin.runs import RunAdmin
 from chatapp.admin.shares import ShareAdmin
@@ -11,6 +12,7 @@ __all__ = [
     "AttachmentAdmin",
     "FeedbackAdmin",
     "MessageAdmin",
+    "PromptAdmin",
     "RunAdmin",
     "SettingDefaultAdmin",
     "ShareAdmin",

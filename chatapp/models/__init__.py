@@ -1,8 +1,9 @@
-"""What is stored: threads, messages and files, runs, what people and staff set and think."""
+"""What is stored: threads, messages and files, runs, what people and staff set, keep and think."""
 
 from chatapp.models.files import Attachment
 from chatapp.models.folders import Folder
 from chatapp.models.preferences import PersonSettings, SettingDefault
+from chatapp.models.prompts import Prompt
 from chatapp.models.review import Feedback
 from chatapp.models.runs import LIVE_STATES, Run
 from chatapp.models.shares import Share
@@ -15,6 +16,7 @@ __all__ = [
     "Folder",
     "Message",
     "PersonSettings",
+    "Prompt",
     "Run",
     "SettingDefault",
     "Share",

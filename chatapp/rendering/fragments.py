@@ -25,6 +25,7 @@ START = "chat-start"
 INPUT = "chat-input"
 SETTINGS = "chat-settings-body"
 MODEL = "chat-model"
+DISABLED = "chat-disabled"
 
 
 class Fragment(NamedTuple):

@@ -237,9 +237,18 @@ def render_messages(views: Sequence[MessageView], *, thread_id: UUID, older_befo
     return render_to_string("chatapp/_messages.html", context)
 
 
-def render_action(*, is_live: bool, while_running: str = "block") -> SafeString:
-    """The button in the composer: Stop while something is being said, else Send; both where messages queue."""
-    return render_to_string("chatapp/_action.html", {"live_run": is_live, "while_running": while_running})
+def render_action(*, is_live: bool, while_running: str = "block", composer: Any = None) -> SafeString:
+    """The button in the composer: Stop while something is being said, else Send; both where messages queue.
+
+    `composer` is a composing.Composer.
+    """
+    context = {"live_run": is_live, "while_running": while_running, "composer": composer}
+    return render_to_string("chatapp/_action.html", context)
+
+
+def render_disabled(reason: str) -> SafeString:
+    """Why nothing can be sent now, beside the message box; empty without a reason."""
+    return render_to_string("chatapp/_disabled.html", {"reason": reason}) if reason else SafeString("")
 
 
 def render_queue(waiting: Sequence[Any]) -> SafeString:

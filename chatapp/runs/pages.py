@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from chatapp import registry
+from chatapp import composing, registry
 from chatapp.conf import settings
 from chatapp.models import Run, Thread
 from chatapp.models.calls import in_database
@@ -39,6 +39,8 @@ class PageState:
     todos: Sequence[TodoItem] | None = None
     queue: Sequence[UUID] | None = None
     is_live: bool | None = None
+    disabled: str | None = None
+    """Why nothing can be sent; see chatapp.composing."""
     visit: str | None = None
     menu: str | None = None
     """Digest of the settings. None: nobody knows; what is there is taken for right."""
@@ -89,9 +91,15 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
     for view in found.updated:
         changed.append(fragments.fill(fragments.mark_id(view.id), renderer.render_mark(view.icon, view.initial)))
     is_live = found.live_run is not None
-    if page.is_live is not is_live:
+    composer = composing.look(registry.get(thread.assistant), user)
+    before = page.disabled
+    is_other = (before is None and composer.may_change) or (before or "") != composer.disabled
+    if page.is_live is not is_live or is_other:
         mode = transcript.get_while_running(thread)
-        changed.append(fragments.fill(fragments.ACTION, renderer.render_action(is_live=is_live, while_running=mode)))
+        action = renderer.render_action(is_live=is_live, while_running=mode, composer=composer)
+        changed.append(fragments.fill(fragments.ACTION, action))
+    if is_other:
+        changed.append(fragments.fill(fragments.DISABLED, renderer.render_disabled(composer.disabled)))
     if page.title != thread.title:
         changed.append(fragments.text(fragments.TITLE, thread.title or _("New chat")))
     todos = load_todos(thread.todos)
@@ -117,6 +125,7 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         queue=queued,
         is_live=is_live,
         revision=thread.revision,
+        disabled=composer.disabled,
         visit=page.visit,
         menu=menu,
         settings=thread.settings,

@@ -11,7 +11,7 @@ from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from chatapp import registry
+from chatapp import composing, registry
 from chatapp.actions import not_found
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
@@ -78,6 +78,7 @@ def render_thread(
     startup = greetings.load_startup(thread)
     shown = path[-settings.PAGE_MESSAGES :] or list(startup)
     policy = get_policy()
+    composer = composing.look(assistant, request.user)
     live_run = None if is_new else transcript.get_live_run(thread)
     # Only the page of an empty thread, and what is loaded again in the same visit, has a greeting.
     in_visit = thread.head_id is None or request.COOKIES.get(VISIT_COOKIE) == str(thread.pk)
@@ -105,7 +106,8 @@ def render_thread(
         "assistants": [item for item in registry.get_all() if policy.can_use(request.user, item)] if is_new else (),
         "assistant": assistant or {"title": thread.assistant, "slug": thread.assistant, "placeholder": ""},
         "reasons": [(name, _(label)) for name, label in settings.FEEDBACK_REASONS.items()],
-        "prompts": assistant.list_prompts(request.user) if assistant else (),
+        "prompts": assistant.list_prompts(request.user) if assistant and not composer.disabled else (),
+        "composer": composer,
         "greeting": render_welcome(above.welcome, request),
         "messages": transcript.load_views(thread, shown, startup, user=request.user),
         "older_before": shown[0] if len(path) > len(shown) else None,

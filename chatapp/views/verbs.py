@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from chatapp import actions, answering, attaching, opening, protocol, queueing, registry, tidying
+from chatapp import actions, answering, attaching, composing, opening, protocol, queueing, registry, tidying
 from chatapp.errors import Refused
 from chatapp.models import Thread
 from chatapp.models.calls import in_database
@@ -190,7 +190,12 @@ def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:
     mode, is_live = transcript.get_while_running(thread), transcript.get_live_run(thread) is not None
     changed = [
         fragments.append(fragments.THREAD, renderer.render_transcript(views)),
-        fragments.fill(fragments.ACTION, renderer.render_action(is_live=is_live, while_running=mode)),
+        fragments.fill(
+            fragments.ACTION,
+            renderer.render_action(
+                is_live=is_live, while_running=mode, composer=composing.look(registry.get(thread.assistant), user)
+            ),
+        ),
     ]
     if not new:  # It waits.
         changed.append(fragments.fill(fragments.QUEUE, renderer.render_queue(queue.list_waiting(thread))))

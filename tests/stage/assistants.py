@@ -56,6 +56,23 @@ class Stopping(chatapp.Assistant):
 
 
 @chatapp.register
+class Composing(chatapp.Assistant):
+    """Has a message box of its own kind."""
+
+    placeholder = "Up to forty characters…"
+    submit_key = "enter+modifier"
+    send_icon = "spark"
+    max_chars = 40
+
+
+@chatapp.register
+class Closed(chatapp.Assistant):
+    """Takes nothing."""
+
+    disabled = "Come back on Monday."
+
+
+@chatapp.register
 async def shop_desk(turn: chatapp.Turn) -> AsyncIterator[Any]:
     """Shows two forms of the site's own, then says what its model says."""
     context = {"thread": str(turn.thread_id)}

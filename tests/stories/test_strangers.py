@@ -51,6 +51,7 @@ DOORS = {
     "new": Door(is_of_a_thread=False),
     "thread": Door(queries=("", "?before={answer}")),
     "post": Door("POST", {"text": "I was here. fault:ok", "client_id": "{fresh}"}),
+    "prompt": Door(queries=("", "?assistant=guide")),
     "stop": Door("POST"),
     "retry": Door("POST", {"message": "{answer}"}),
     "edit": Door("POST", {"message": "{answer}", "text": "I was here", "client_id": "{fresh}"}),
@@ -130,6 +131,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "share_id": target.thread_id,
         "attachment_id": target.answer,
         "folder_id": 1,
+        "key": "0123456789abcdef",
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)

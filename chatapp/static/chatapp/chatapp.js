@@ -502,6 +502,7 @@ function startPage() {
   const action = find("chat-action");
   const title = find("chat-title");
   const pending = new Map(); // client_id -> frame: sent, and not yet seen in the thread
+  let freeAt = 0; // when the site takes the next message
 
   /** Somewhere sensible, without opening a keyboard on the screen. */
   const focusElsewhere = () => (isCoarse.matches ? thread : box).focus({ preventScroll: true });
@@ -603,10 +604,12 @@ function startPage() {
   /** Why this frame is not sent: null if it is, "" if nothing needs to be said, else a sentence. */
   function check({ text, attachments }) {
     if (!text.trim() && !attachments?.length) return "";
+    const reason = find("chat-disabled").textContent.trim();
+    if (reason) return reason;
     const mayGo = form.dataset.chatQueue || "chatAnytime" in form.dataset; // a command may need no wait
     if ((isLive() && !mayGo) || pending.size) return words.wait;
     const most = Number(form.dataset.chatMax);
-    return text.length > most && [...text].length > most ? words.tooLong : null; // in characters, as the site counts
+    return text.length > most && [...text.trim()].length > most ? words.tooLong : null; // in characters, as the site counts
   }
 
   // htmx is about to send what was submitted; it sends nothing when this event is prevented.
@@ -623,14 +626,17 @@ function startPage() {
     }
     pending.set(client, frame);
     showPending();
-    if (connection.isOneWay) {
+    // Too soon for the site: it waits where the person sees it.
+    const wait = freeAt - performance.now();
+    freeAt = Math.max(performance.now(), freeAt) + 1.25 * (form.dataset.chatCooldown ?? 0); // the second may travel faster
+    if (connection.isOneWay || wait > 0) {
       event.preventDefault();
-      send(frame);
+      setTimeout(() => pending.has(client) && send(frame), Math.max(0, wait));
     } else {
       event.detail.messageBody = JSON.stringify(frame);
     }
     // Open and silent for so long is dead. The next socket gets the same client_id, so nothing is said twice.
-    setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000);
+    setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000 + Math.max(0, wait));
     setText("");
     document.dispatchEvent(new CustomEvent("chat:composed", { detail: frame }));
     if (!isCoarse.matches) box.focus({ preventScroll: true });
@@ -722,14 +728,15 @@ function startPage() {
 
   function setText(text) {
     box.value = text;
-    grow();
+    box.dispatchEvent(new Event("input", { bubbles: true })); // it grows, and other modules hear of it
   }
 
   box.addEventListener("input", grow);
   box.addEventListener("keydown", (event) => {
     // 229: the key belongs to an input method, also where isComposing is false already (Safari).
     if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
-    const isSend = event.ctrlKey || event.metaKey || !(event.shiftKey || event.altKey || isCoarse.matches);
+    const makesLine = event.shiftKey || event.altKey || isCoarse.matches || "chatModifier" in form.dataset;
+    const isSend = event.ctrlKey || event.metaKey || !makesLine;
     if (!isSend) return;
     event.preventDefault();
     form.requestSubmit();
@@ -810,7 +817,7 @@ function loadModules() {
 /** Whether a key may be one of those that modules listen for, and is none that a browser has to do something with. */
 function isShortcut({ key, ctrlKey, metaKey, shiftKey, target }) {
   if (ctrlKey || metaKey) return /^[k/]$/i.test(key) || (shiftKey && !/^v$/i.test(key));
-  return key === "Escape" || (/^[/?]$/.test(key) && !target.matches?.("input, textarea, select, [contenteditable]"));
+  return key === "Escape" || (key === "ArrowUp" && target.value === "") || (/^[/?]$/.test(key) && !target.matches?.("input, textarea, select, [contenteditable]"));
 }
 
 /** What is pressed before the script that answers to it is here does what it says a moment later. */

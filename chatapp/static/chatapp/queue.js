@@ -14,7 +14,7 @@ const list = find("chat-queue");
 let hadFocus = false;
 
 function mindBox() {
-  const isOff = action.querySelector("[data-chat-stop]") !== null;
+  const isOff = action.querySelector("[data-chat-stop]") !== null || find("chat-disabled").childElementCount > 0;
   if (isOff === box.disabled) return;
   if (isOff) hadFocus = document.activeElement === box;
   box.disabled = isOff;
