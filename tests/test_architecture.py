@@ -16,7 +16,7 @@ FLOORS = {
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
         *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
-        "tidying",
+        *("searching", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
@@ -35,7 +35,7 @@ FLOORS = {
     "words": {
         *("errors", "mappers", "parts", "activity", "artifacts", "todos", "questions", "approvals"),
         *("history", "inputs", "events", "protocol", "icons"),
-        *("signals", "conf", "redaction", "scrubbing"),
+        *("signals", "conf", "redaction", "scrubbing", "terms"),
     },
 }
 """From the roof to the ground. A module imports from its own floor or below."""
