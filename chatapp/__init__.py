@@ -48,6 +48,20 @@ if TYPE_CHECKING:
         set_greeting_sync,
     )
     from chatapp.posting import post, post_sync, update_input, update_input_sync
+    from chatapp.reading import (
+        get_messages,
+        get_messages_sync,
+        get_state,
+        get_state_sync,
+        get_tokens,
+        get_tokens_sync,
+        get_turns,
+        get_turns_sync,
+        set_state,
+        set_state_sync,
+        set_turns,
+        set_turns_sync,
+    )
     from chatapp.runs.todos import clear_todos, clear_todos_sync, update_todos, update_todos_sync
     from chatapp.speaking import message_stream
     from chatapp.streams import (
@@ -118,8 +132,16 @@ __all__ = [
     "clear_todos_sync",
     "get_greeting",
     "get_greeting_sync",
+    "get_messages",
+    "get_messages_sync",
+    "get_state",
+    "get_state_sync",
     "get_stream",
     "get_stream_sync",
+    "get_tokens",
+    "get_tokens_sync",
+    "get_turns",
+    "get_turns_sync",
     "mapper",
     "message_stream",
     "part",
@@ -129,6 +151,10 @@ __all__ = [
     "register",
     "set_greeting",
     "set_greeting_sync",
+    "set_state",
+    "set_state_sync",
+    "set_turns",
+    "set_turns_sync",
     "stream_to",
     "stream_to_sync",
     "tool",
@@ -142,6 +168,7 @@ __version__ = "0.1.0"
 _DOING = {
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
+    "chatapp.reading": ("get_messages", "get_state", "get_tokens", "get_turns", "set_state", "set_turns"),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),
     "chatapp.speaking": ("message_stream",),
     "chatapp.streams": ("cancel_stream", "clear_stream", "get_stream", "stream_to"),

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from chatapp.views import artifacts, exports, live, pages, search, streams, verbs
+from chatapp.views import artifacts, exports, imports, live, pages, search, streams, verbs
 
 app_name = "chatapp"
 
 urlpatterns = [
     path("", pages.new_thread, name="list"),
     path("new/<slug:assistant>/", pages.new_thread, name="new"),
+    path("import/", imports.import_threads, name="import"),
     path("search/", search.search, name="search"),
     path("artifacts/<uuid:message_id>/<int:index>/", artifacts.artifact, name="artifact"),
     path("streams/<uuid:stream_id>/<slug:name>/live/", streams.live, name="stream-live"),

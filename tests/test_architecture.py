@@ -16,7 +16,7 @@ FLOORS = {
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
         *("actions", "answering", "exporting", "opening", "posting", "queueing", "replying", "speaking", "streams"),
-        *("searching", "tidying"),
+        *("importing", "reading", "searching", "tidying"),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "migrations"},
@@ -35,7 +35,7 @@ FLOORS = {
     "words": {
         *("errors", "mappers", "parts", "activity", "artifacts", "todos", "questions", "approvals"),
         *("history", "inputs", "events", "protocol", "icons"),
-        *("signals", "conf", "redaction", "scrubbing", "terms"),
+        *("signals", "conf", "redaction", "scrubbing", "terms", "transfers"),
     },
 }
 """From the roof to the ground. A module imports from its own floor or below."""

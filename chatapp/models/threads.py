@@ -80,6 +80,9 @@ class Thread(models.Model):
     greeting_version = models.PositiveIntegerField(default=0)
     """Counts its changes: by its looks alone a page would not know one that was there before from the last one."""
 
+    imported_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """Names what it was imported from, so that the same file makes no doubles. Empty: it began here."""
+
     metadata = models.JSONField(default=dict, blank=True)
     """For the site's own use; chatapp never reads it."""
 
