@@ -15,7 +15,7 @@ async function load(address) {
 function copyByHand(text) {
   const box = document.createElement("textarea");
   box.value = text;
-  box.className = "chat-off-screen";
+  box.className = "chat-unseen";
   document.querySelector(".chat").append(box);
   box.select();
   const isCopied = document.execCommand("copy");
