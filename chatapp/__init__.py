@@ -58,6 +58,20 @@ if TYPE_CHECKING:
         set_greeting_sync,
     )
     from chatapp.posting import post, post_sync, update_input, update_input_sync
+    from chatapp.reading import (
+        get_messages,
+        get_messages_sync,
+        get_state,
+        get_state_sync,
+        get_tokens,
+        get_tokens_sync,
+        get_turns,
+        get_turns_sync,
+        set_state,
+        set_state_sync,
+        set_turns,
+        set_turns_sync,
+    )
     from chatapp.runs.todos import clear_todos, clear_todos_sync, update_todos, update_todos_sync
     from chatapp.speaking import message_stream
     from chatapp.streams import (
@@ -140,8 +154,16 @@ __all__ = [
     "context_source",
     "get_greeting",
     "get_greeting_sync",
+    "get_messages",
+    "get_messages_sync",
+    "get_state",
+    "get_state_sync",
     "get_stream",
     "get_stream_sync",
+    "get_tokens",
+    "get_tokens_sync",
+    "get_turns",
+    "get_turns_sync",
     "mapper",
     "message_stream",
     "part",
@@ -152,6 +174,10 @@ __all__ = [
     "remove_command",
     "set_greeting",
     "set_greeting_sync",
+    "set_state",
+    "set_state_sync",
+    "set_turns",
+    "set_turns_sync",
     "slash_command",
     "stream_to",
     "stream_to_sync",
@@ -170,6 +196,7 @@ _DOING = {
     "chatapp.choosing": ("update_settings",),
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
+    "chatapp.reading": ("get_messages", "get_state", "get_tokens", "get_turns", "set_state", "set_turns"),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),
     "chatapp.speaking": ("message_stream",),
     "chatapp.streams": ("cancel_stream", "clear_stream", "get_stream", "stream_to"),

@@ -1,4 +1,4 @@
-"""A conversation as a file: Markdown to read, JSON to keep.
+"""A conversation as a file: Markdown or a page of HTML to read, JSON to keep, CSV for the tables of staff.
 
 What people were never shown is in neither: hidden messages, instructions. Thoughts come along only when asked for.
 """
@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.db.models import QuerySet
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from chatapp.artifacts import Artifact, CodeArtifact, JsonArtifact
+from chatapp.artifacts.tables import write_csv
 from chatapp.files.parts import FilePart
 from chatapp.models import Message, Thread
 from chatapp.parts import Part, ThinkingPart
+from chatapp.rendering import markdown
 from chatapp.runs import transcript
+from chatapp.transfers import FORMAT
 
-FORMAT: Final = "chatapp/1"
-"""What a JSON file says that it is."""
+_COLUMNS: Final = ("created_at", "role", "author", "text")
 
 
 def export_markdown(thread: Thread, *, thinking: bool = False) -> str:
@@ -29,6 +32,46 @@ def export_markdown(thread: Thread, *, thinking: bool = False) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def export_html(thread: Thread, *, thinking: bool = False) -> str:
+    """The same as a page that needs nothing else. What was said is drawn as in the chat: it is no HTML."""
+    messages = [
+        {
+            "author": _("You") if message.role == Message.Role.USER else _get_author(thread, message),
+            "created_at": message.created_at,
+            "parts": [
+                markdown.render(text) for part in message.load_parts() for text in _write_part(part, thinking=thinking)
+            ],
+        }
+        for message in _load_shown(thread)
+    ]
+    return render_to_string("chatapp/export.html", {"title": thread.title, "messages": messages})
+
+
+def export_csv(thread: Thread) -> str:
+    """The same as a table, one message a row. No cell begins like a formula."""
+    rows = [
+        (
+            message.created_at.isoformat(),
+            message.role,
+            _to_line("" if message.role == Message.Role.USER else _get_author(thread, message)),
+            message.text,
+        )
+        for message in _load_shown(thread)
+    ]
+    return write_csv(_COLUMNS, rows)
+
+
+def export_all(threads: QuerySet[Thread], *, thinking: bool = True) -> dict[str, Any]:
+    """All of these threads in one file, which importing.py reads again."""
+    return {
+        "format": FORMAT,
+        "threads": [
+            export_json(thread, thinking=thinking)
+            for thread in threads.filter(head__isnull=False).order_by("created_at")
+        ],
+    }
+
+
 def export_json(thread: Thread, *, thinking: bool = False) -> dict[str, Any]:
     """The whole tree with all its branches: each message names its parent, and `head` the end of the shown one."""
     return {
@@ -37,6 +80,7 @@ def export_json(thread: Thread, *, thinking: bool = False) -> dict[str, Any]:
         "title": thread.title,
         "assistant": thread.assistant,
         "created_at": thread.created_at.isoformat(),
+        "updated_at": thread.updated_at.isoformat(),
         "head": str(thread.head_id) if thread.head_id else None,
         "messages": [
             {

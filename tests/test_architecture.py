@@ -16,8 +16,9 @@ FLOORS = {
     "doors": {"consumers", "views", "forms", "admin", "templatetags", "management", "testing"},
     "doing": {
         *("actions", "answering", "arranging", "attaching", "branching", "choosing", "clearing"),
-        *("commanding", "copying", "exporting", "foldering", "forking", "opening", "posting", "queueing"),
-        *("rating", "replying", "sharing", "speaking", "streams", "tidying"),
+        *("commanding", "copying", "exporting", "foldering", "forking", "importing", "opening", "posting"),
+        *("queueing", "rating", "reading", "replying", "searching", "sharing", "speaking", "streams"),
+        *("tidying",),
     },
     "running": {"runs"},
     "storage": {"models", "policy", "library", "migrations"},
@@ -40,7 +41,7 @@ FLOORS = {
         *("errors", "mappers", "parts", "activity", "artifacts", "todos", "questions", "approvals"),
         *("history", "inputs", "events", "protocol", "icons"),
         *("menu", "sampling", "profiles"),
-        *("signals", "conf", "redaction", "scrubbing"),
+        *("signals", "conf", "redaction", "scrubbing", "terms", "transfers"),
     },
 }
 """From the roof to the ground. A module imports from its own floor or below."""

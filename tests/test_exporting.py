@@ -100,7 +100,7 @@ def test_a_format_that_does_not_exist_gets_a_sentence(owner_client: Client, thre
     answer = owner_client.get(f"/chat/{thread.pk}/export/?format=docx")
 
     assert answer.status_code == 400
-    assert answer.content.decode() == "There is no format 'docx'; there are md, json."
+    assert answer.content.decode() == "There is no format 'docx'; there are md, json, html."
 
 
 def test_nobody_else_finds_it(thread: Thread, stranger: Any) -> None:
@@ -110,3 +110,22 @@ def test_nobody_else_finds_it(thread: Thread, stranger: Any) -> None:
 
     assert visitor.status_code == 302
     assert browser.get(f"/chat/{thread.pk}/export/?format=json").status_code == 404
+
+
+def test_a_script_is_escaped_in_html_kept_in_markdown_and_no_formula_in_csv(
+    owner: Any, owner_client: Client, staff: Any, staff_client: Client
+) -> None:
+    for person in (owner, staff):
+        make_thread(person, ("=HYPERLINK(1)", "<script>x</script>\n\n**bold**"), title="<script>t</script>")
+    mine, theirs = Thread.objects.get(owner=owner), Thread.objects.get(owner=staff)
+
+    html = owner_client.get(f"/chat/{mine.pk}/export/?format=html")
+    csv = staff_client.get(f"/chat/{theirs.pk}/export/?format=csv")
+
+    assert html.headers["Content-Disposition"].startswith("attachment")
+    assert "<script" not in html.content.decode()
+    assert "<strong>bold</strong>" in html.content.decode()
+    assert "&lt;script&gt;t" in html.content.decode()
+    assert "<script>x</script>" in owner_client.get(f"/chat/{mine.pk}/export/").content.decode()
+    assert ",user,,'=HYPERLINK(1)" in csv.content.decode()
+    assert owner_client.get(f"/chat/{mine.pk}/export/?format=csv").status_code == 400

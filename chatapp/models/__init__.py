@@ -6,6 +6,7 @@ from chatapp.models.preferences import PersonSettings, SettingDefault
 from chatapp.models.prompts import Prompt
 from chatapp.models.review import Feedback
 from chatapp.models.runs import LIVE_STATES, Run
+from chatapp.models.search import SearchEntry
 from chatapp.models.shares import Share
 from chatapp.models.threads import Message, Thread
 
@@ -18,6 +19,7 @@ __all__ = [
     "PersonSettings",
     "Prompt",
     "Run",
+    "SearchEntry",
     "SettingDefault",
     "Share",
     "Thread",

@@ -1,14 +1,16 @@
 """Threads and messages: what was said. Content is read for years, so it knows nothing of runs, leases and bills."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from chatapp.models import search
 from chatapp.parts import Part, load_parts
 
 
@@ -90,6 +92,9 @@ class Thread(models.Model):
     0: nothing of that kind ever happened, so nobody has to look for versions or ratings.
     """
 
+    imported_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """Names what it was imported from, so that the same file makes no doubles. Empty: it began here."""
+
     metadata = models.JSONField(default=dict, blank=True)
     """For the site's own use; chatapp never reads it."""
 
@@ -132,6 +137,24 @@ class Thread(models.Model):
         """What its person said last; None before the first message."""
         said = self.messages.filter(role=Message.Role.USER, visible=True, queued_at__isnull=True)
         return said.order_by("-created_at").first()
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages. Whoever writes the text of some in whatever way writes the words that are searched too."""
+
+    def bulk_create(self, objs: Iterable["Message"], *args: Any, **kwargs: Any) -> list["Message"]:
+        created: list[Message] = super().bulk_create(objs, *args, **kwargs)
+        search.index((message for message in created if message.text), are_new=True)
+        return created
+
+    def update(self, **kwargs: Any) -> int:
+        if "text" not in kwargs:
+            return super().update(**kwargs)
+        with transaction.atomic(using=self.db):
+            ids = list(self.values_list("pk", flat=True))
+            count = super().update(**kwargs)
+            search.index(Message.objects.filter(pk__in=ids).select_related("thread").defer("parts"))
+        return count
 
 
 class Message(models.Model):
@@ -207,6 +230,8 @@ class Message(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     """When it was stored."""
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
@@ -218,6 +243,14 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store it, and its words for search."""
+        is_new, fields = self._state.adding, kwargs.get("update_fields")
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            if (fields is None or "text" in fields) and (self.text or not is_new):
+                search.index([self], are_new=is_new)
 
     def load_parts(self) -> list[Part]:
         """The content as parts; kinds that nobody registered come as UnknownPart."""

@@ -1,4 +1,4 @@
-/* The conversations beside the thread, and what the bar above it says of this one: finding, the drawer of a phone, light or
+/* The conversations beside the thread, and what the bar above it says of this one: the drawer of a phone, light or
    dark, a new name, deleting.
 
    One ES module, loaded when somebody first touches the page. Without it links and forms do the same by loading pages. */
@@ -6,7 +6,6 @@
 const find = (id) => document.getElementById(id);
 const app = find("chat");
 const words = find("chat-words").dataset;
-const search = find("chat-find");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 const isPhone = matchMedia("(max-width: 720px)");
 
@@ -71,27 +70,6 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("focusout", ({ target }) => isNameField(target) && closeRename({ save: true, refocus: false }));
 
-/* ------------------------------------------------------------------ finding */
-
-function filterThreads() {
-  const wanted = search.value.trim().toLocaleLowerCase();
-  let shown = 0;
-  for (const group of find("chat-threads").querySelectorAll(".chat-group")) {
-    const items = [...group.querySelectorAll("li")];
-    for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
-    const left = items.filter((item) => !item.hidden).length;
-    group.hidden = left === 0;
-    shown += left;
-  }
-  find("chat-none-found").textContent = wanted && !shown ? words.noneFound : "";
-}
-
-search.addEventListener("input", filterThreads);
-search.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.isComposing) find("chat-threads").querySelector("li:not([hidden]) a")?.click();
-});
-new MutationObserver(filterThreads).observe(find("chat-threads"), { childList: true }); // a frame brought another list
-
 /* ------------------------------------------------------------------ the drawer, light and dark */
 
 const isDrawerOpen = () => app.dataset.chatDrawer === "open";
@@ -135,11 +113,9 @@ document.addEventListener("click", (event) => {
 /** What Escape does: the innermost thing that is open closes. Whether there was one. */
 function closeInnermost(target) {
   if (document.querySelector("dialog[open], .chat-menu:popover-open, [data-chat-selecting]")) return false; // not ours
+  if (target.closest?.("#chat-search, #chat-found") && find("chat-find").value) return false; // search.js clears it
   if (isDrawerOpen()) {
     setDrawer(false);
-  } else if (target === search && search.value) {
-    search.value = "";
-    filterThreads();
   } else {
     return false;
   }
@@ -163,7 +139,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !isTyping && !hasModifier) {
     event.preventDefault();
     if (isPhone.matches) setDrawer(true);
-    search.focus();
+    find("chat-find").focus();
   } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
     event.preventDefault();
     app.querySelector(".chat-new").click();
