@@ -59,6 +59,10 @@ class Settings(BaseModel):
     WHILE_RUNNING: WhileRunning = "block"
     """What becomes of a message that is sent during an answer: refused (block, disable), or sent next (stop, queue)."""
 
+    BOOKMARK_ON: Literal["message", "response"] | None = "message"
+    """When the address of a new chat becomes that of its thread: with its first message, with the end of its first
+    answer, or only when a script of the site dispatches chat:bookmark."""
+
     LIMITS: bool = True
     """Whether the rate limits below hold. Off for load tests."""
 

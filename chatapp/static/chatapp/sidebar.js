@@ -6,7 +6,6 @@
 const find = (id) => document.getElementById(id);
 const app = find("chat");
 const words = find("chat-words").dataset;
-const title = find("chat-title");
 const search = find("chat-find");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 const isPhone = matchMedia("(max-width: 720px)");
@@ -29,13 +28,18 @@ async function postForm(form, fields = {}) {
 
 /* ------------------------------------------------------------------ a new name */
 
-const rename = app.querySelector(".chat-rename");
-const nameField = rename.querySelector('input[name="title"]');
-const renameButton = rename.querySelector("summary");
+// Found anew each time: it is swapped with the thread.
+const getRename = () => app.querySelector(".chat-rename");
+const getNameField = () => getRename().querySelector('input[name="title"]');
+const isNameField = (element) => element.matches?.('.chat-rename input[name="title"]') ?? false;
 
-async function closeRename({ save }) {
+async function closeRename({ save, refocus = false }) {
+  const rename = getRename();
+  const nameField = getNameField();
   if (!rename.open) return;
   rename.open = false;
+  if (refocus) rename.querySelector("summary").focus();
+  const title = find("chat-title");
   const name = nameField.value.trim();
   const before = title.textContent;
   if (!save || !name || name === before.trim()) return;
@@ -43,24 +47,25 @@ async function closeRename({ save }) {
   if (!(await postForm(nameField.form, { title: name }))) title.textContent = before;
 }
 
-rename.addEventListener("toggle", () => {
-  if (!rename.open) return;
-  nameField.value = title.textContent.trim();
+function openRename({ target }) {
+  if (target !== getRename() || !target.open) return;
+  const nameField = getNameField();
+  nameField.value = find("chat-title").textContent.trim();
   nameField.focus();
   nameField.select();
-});
-nameField.form.addEventListener("submit", (event) => {
+}
+document.addEventListener("toggle", openRename, { capture: true }); // it does not bubble
+app.addEventListener("submit", (event) => {
+  if (!event.target.closest(".chat-rename")) return;
   event.preventDefault();
-  closeRename({ save: true });
-  renameButton.focus();
+  closeRename({ save: true, refocus: true });
 });
-nameField.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.isComposing) return;
+app.addEventListener("keydown", (event) => {
+  if (!isNameField(event.target) || event.key !== "Escape" || event.isComposing) return;
   event.preventDefault();
-  closeRename({ save: false });
-  renameButton.focus();
+  closeRename({ save: false, refocus: true });
 });
-nameField.addEventListener("blur", () => closeRename({ save: true }));
+app.addEventListener("focusout", ({ target }) => isNameField(target) && target.isConnected && closeRename({ save: true }));
 
 /* ------------------------------------------------------------------ finding */
 
@@ -99,6 +104,7 @@ function setDrawer(isOpen, { refocus = true } = {}) {
 }
 
 isPhone.addEventListener("change", () => setDrawer(false, { refocus: false }));
+document.addEventListener("chat:page", () => setDrawer(false, { refocus: false })); // what was looked for is shown
 
 /** The other of light and dark, kept in a cookie so that the next page is drawn in it from its first pixel. */
 function toggleTheme() {
@@ -147,7 +153,7 @@ function closeInnermost(target) {
 addEventListener(
   "keydown",
   (event) => {
-    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || event.target === nameField) return;
+    if (event.key !== "Escape" || event.shiftKey || event.isComposing || event.keyCode === 229 || isNameField(event.target)) return;
     if (closeInnermost(event.target)) event.preventDefault();
   },
   { capture: true },
