@@ -29,7 +29,7 @@ from .access import private
 SWITCH_HEADER: Final = "Chat-Switch"
 """Asks for the page of a thread without the list beside it, which the browser has already; see navigation.js."""
 
-JUMP_PAGES: Final = 10
+JUMP_PAGES: Final = 4
 """Most pages of earlier messages that come at once, on the way to one that is looked for."""
 
 VISIT_COOKIE: Final = "chat_visit"
