@@ -10,6 +10,7 @@ let isInView = false;
 
 async function ask(wanted) {
   asked.add(wanted);
+  const { chatThread } = app.dataset; // another one may be shown when the site answers
   const { elements } = document.getElementById("chat-composer");
   const body = new FormData();
   body.set("assistant", elements.assistant.value);
@@ -17,7 +18,7 @@ async function ask(wanted) {
   try {
     const headers = { "HX-Request": "true" };
     const response = await fetch(wanted.dataset.chatGreet, { method: "POST", body, redirect: "manual", headers });
-    if (response.ok && wanted.isConnected && "chatNew" in app.dataset) {
+    if (response.ok && app.dataset.chatThread === chatThread && "chatNew" in app.dataset) {
       // The thread exists from now on, and a reload has to come back to it.
       delete app.dataset.chatNew;
       document.dispatchEvent(new CustomEvent("chat:bookmark", { detail: "message" }));
