@@ -4,8 +4,9 @@
 
 A real Chromium, without a graphics card, opens a thread of the hosted site, loads all of its messages, and types; each
 tenth key makes a new line, with which the message box grows. Printed: milliseconds from the press to the next paint,
-as the Event Timing API counts them (in steps of 8) and as requestAnimationFrame does: median, 95th and 100th of a
-hundred, for a thread of two messages and for the long one.
+as the Event Timing API counts them (in steps of 8) and as requestAnimationFrame does, median, 95th and 100th of a
+hundred; and the CPU time of the main thread for each key, to which a busy machine adds nothing. For a thread of two
+messages, and for the long one.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.browser.chromium import launch
 from tests.browser.threads import make_threads
 from tests.site import Site
+
+from .page import count
 
 PARAGRAPH: Final = "Some words that fill more than one line of the column, with **bold** ones and `code` in them. " * 3
 
@@ -51,19 +54,28 @@ async def measure(browser: Browser, site: Site, key: str, path: str, *, keys: in
     page: Page = await context.new_page()
     page.set_default_timeout(180_000)
     await page.goto(site.url + path, wait_until="networkidle")
-    count = await page.evaluate(LOAD_ALL)
+    messages = await page.evaluate(LOAD_ALL)
     box = page.get_by_role("textbox", name="Message")
     await box.press("x")  # what is loaded with the first key is not what is measured
     await page.wait_for_load_state("networkidle")
     await page.evaluate(WATCH)
+    session = await context.new_cdp_session(page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = await count(session)
     for number in range(keys):
         await page.keyboard.press("Shift+Enter" if number % 10 == 9 else "w")
         await asyncio.sleep(0.1)
+    after = await count(session)
     found = await page.evaluate("({ keys: window.keys, paints: window.paints })")
     await context.close()
     # What took less than 16 ms is in no list.
     quick = [8.0] * max(0, keys - len(found["keys"]))
-    return {"messages": count, "Event Timing": quick + found["keys"], "requestAnimationFrame": found["paints"]}
+    clocks = {"Event Timing": quick + found["keys"], "requestAnimationFrame": found["paints"]}
+    return {
+        "messages": messages,
+        "cpu": 1000 * (after["TaskDuration"] - before["TaskDuration"]) / keys,
+        "clocks": clocks,
+    }
 
 
 def show(name: str, values: list[float]) -> str:
@@ -82,8 +94,8 @@ async def _run(options: argparse.Namespace) -> None:
             browser = await launch(playwright)
             for path in paths:
                 found = await measure(browser, site, key, path, keys=options.keys, width=options.width)
-                count = found.pop("messages")
-                print(f"{count} messages: " + "; ".join(show(name, values) for name, values in found.items()))
+                clocks = "; ".join(show(name, values) for name, values in found["clocks"].items())
+                print(f"{found['messages']} messages: {clocks}; CPU {found['cpu']:.1f} ms for each key")
             await browser.close()
 
 
