@@ -24,6 +24,9 @@ from chatapp.providers.base import get_provider
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
+Scroll = Literal["stick", "anchor"]
+"""See Assistant.scroll."""
+
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
 
@@ -114,6 +117,10 @@ class Assistant(Customizable):
     answer, however that ends; so does each that follows, in order.
     """
 
+    scroll: ClassVar[Scroll] = "stick"
+    """What the view of a conversation does. stick: it follows the end of the answer until the reader moves up. anchor:
+    one's own message goes to the top of the view, and the answer grows below it without moving anything."""
+
     stall_seconds: ClassVar[float | None] = None
     """Seconds of silence after which an answer is ended as failed. None: CHATAPP["STALL_SECONDS"]."""
 
@@ -171,6 +178,9 @@ class Assistant(Customizable):
             raise ValueError(f"submit_key {cls.submit_key!r} is not known; known are {known} ({where})")
         if cls.max_chars is not None and not cls.max_chars > 0:
             raise ValueError(f"max_chars must be more than 0, or None, not {cls.max_chars!r} ({where})")
+        if cls.scroll not in get_args(Scroll):
+            known = ", ".join(get_args(Scroll))
+            raise ValueError(f"scroll {cls.scroll!r} is not known; known are {known} ({where})")
         if cls.stall_seconds is not None and not cls.stall_seconds > 0:
             raise ValueError(f"stall_seconds must be more than 0, or None, not {cls.stall_seconds!r} ({where})")
         if cls.icon:

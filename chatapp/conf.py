@@ -67,6 +67,9 @@ class Settings(BaseModel):
 
     BUILTIN_COMMANDS: tuple[BuiltInCommand, ...] = ("clear", "export", "model", "system")
     """Slash commands of chatapp's own that there are, where an assistant does not say otherwise."""
+    BOOKMARK_ON: Literal["message", "response"] | None = "message"
+    """When the address of a new chat becomes that of its thread: with its first message, with the end of its first
+    answer, or only when a script of the site dispatches chat:bookmark."""
 
     LIMITS: bool = True
     """Whether the rate limits below hold. Off for load tests."""

@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -30,6 +31,12 @@ from chatapp.todos import load_todos
 
 from .access import private
 
+SWITCH_HEADER: Final = "Chat-Switch"
+"""Asks for the page of a thread without the list beside it, which the browser has already; see navigation.js."""
+
+JUMP_PAGES: Final = 4
+"""Most pages of earlier messages that come at once, on the way to one that is looked for."""
+
 VISIT_COOKIE: Final = "chat_visit"
 """Names the thread whose greeting this browser still shows."""
 
@@ -47,7 +54,10 @@ def new_thread(request: HttpRequest, assistant: str = "") -> HttpResponse:
 @private
 @require_safe
 def thread(request: HttpRequest, thread_id: UUID) -> HttpResponse:
-    """A thread with its newest messages; with `?before=<message>` only the ones before that one, as a fragment."""
+    """A thread with its newest messages; with `?before=<message>` only the ones before that one, as a fragment.
+
+    With `&upto=<message>` as many pages of them as it takes to have that one too, but at most JUMP_PAGES.
+    """
     found = get_policy().get_thread(request.user, thread_id)
     if found is None:
         raise not_found()
@@ -83,6 +93,7 @@ def render_thread(
     # Only the page of an empty thread, and what is loaded again in the same visit, has a greeting.
     in_visit = thread.head_id is None or request.COOKIES.get(VISIT_COOKIE) == str(thread.pk)
     above = greetings.find(thread, request.user, in_visit=in_visit)
+    is_switch = SWITCH_HEADER in request.headers
     followed = live_run or (above.run if above.run is not None and above.run.is_live else None)
     query = f"assistant={thread.assistant}&revision={thread.revision}"
     # What is not stored yet is stored so by the first message, over whichever door it comes.
@@ -111,16 +122,20 @@ def render_thread(
         "greeting": render_welcome(above.welcome, request),
         "messages": transcript.load_views(thread, shown, startup, user=request.user),
         "older_before": shown[0] if len(path) > len(shown) else None,
-        "page": list_threads(
+        "is_switch": is_switch,
+        "page": None
+        if is_switch
+        else list_threads(
             policy.get_threads(request.user),
             folders=policy.get_folders(request.user),
             current=thread.pk,
             limit=settings.PAGE_THREADS,
         ),
-        "deletions": trash.list_deletions(policy.get_deleted(request.user)),
+        "deletions": () if is_switch else trash.list_deletions(policy.get_deleted(request.user)),
         "todos": TodoView(load_todos(thread.todos)),
         "queue": queue.list_waiting(thread),
         "tray": _load_tray(request.user, thread, assistant),
+        "scroll": assistant.scroll if assistant else "stick",
         "while_running": transcript.get_while_running(thread),
         "live_run": live_run is not None,
         "ws_url": f"{get_script_prefix()}ws/chatapp/threads/{thread.pk}/?{query}",
@@ -140,6 +155,7 @@ def render_thread(
         "draft": draft,
     }
     response = render(request, "chatapp/thread.html", context, status=status)
+    patch_vary_headers(response, [SWITCH_HEADER])
     _remember_visit(request, response, thread)
     return response
 
@@ -170,9 +186,11 @@ def _render_older(request: HttpRequest, thread: Thread) -> HttpResponse:
     path = transcript.get_path(thread)
     try:
         end = path.index(UUID(request.GET["before"]))
+        wanted = path.index(UUID(request.GET["upto"]), 0, end) if "upto" in request.GET else end
     except ValueError as error:
         raise not_found() from error
-    start = max(0, end - settings.PAGE_MESSAGES)
+    pages = -((wanted - end) // settings.PAGE_MESSAGES)
+    start = max(0, end - settings.PAGE_MESSAGES * min(max(pages, 1), JUMP_PAGES))
     views = transcript.load_views(thread, path[start:end], user=request.user)
     older_before = path[start] if start else None
     return HttpResponse(renderer.render_messages(views, thread_id=thread.pk, older_before=older_before))

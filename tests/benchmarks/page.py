@@ -40,7 +40,7 @@ async def measure_load(browser: Browser, site: Site, key: str, width: int) -> tu
     return len(sizes), int(sum(sizes))
 
 
-async def _count(session: CDPSession) -> dict[str, float]:
+async def count(session: CDPSession) -> dict[str, float]:
     metrics: list[dict[str, Any]] = (await session.send("Performance.getMetrics"))["metrics"]
     return {metric["name"]: metric["value"] for metric in metrics}
 
@@ -56,12 +56,12 @@ async def measure_answer(
     await wall.send("Performance.enable", {"timeDomain": "timeTicks"})
     await cpu.send("Performance.enable", {"timeDomain": "threadTicks"})
     await page.goto(f"{site.url}/chat/", wait_until="networkidle")
-    before, cpu_before = await _count(wall), await _count(cpu)
+    before, cpu_before = await count(wall), await count(cpu)
     await page.get_by_role("textbox", name="Message").fill(f"n={tokens} rate={rate}")
     await page.keyboard.press("Enter")
     patience = 1000 * (tokens / rate + 30)
     await page.wait_for_selector('[data-chat-role="assistant"][data-chat-state="complete"]', timeout=patience)
-    after, cpu_after = await _count(wall), await _count(cpu)
+    after, cpu_after = await count(wall), await count(cpu)
     await page.context.close()
     cost = {part: after[part] - before[part] for part in PARTS}
     cpu_seconds = cpu_after["TaskDuration"] - cpu_before["TaskDuration"]

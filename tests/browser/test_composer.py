@@ -86,7 +86,7 @@ async def test_a_suggestion_is_only_filled_in_with_alt(visit: Visit) -> None:
 
     await card.click(modifiers=["Alt"])
 
-    assert await visit.box.input_value() == await card.get_attribute("value")
+    await expect(visit.box).to_have_value(await card.get_attribute("value") or "")
     await expect(visit.box).to_be_focused()
     assert visit.count_sent("post") == 0
 

@@ -134,3 +134,10 @@ class Commander(chatapp.Assistant):
         chatapp.context_source("sales", "Sales Data", description="Of today")(lambda user: f"31 kettles for {user}"),
         chatapp.context_source("stock", "Stock")(lambda: "7 lamps"),
     ]
+
+
+@chatapp.register
+class Anchoring(chatapp.Assistant):
+    """Puts what one says at the top of the view."""
+
+    scroll = "anchor"

@@ -57,14 +57,19 @@ function mark() {
 
 if (globalThis.CSS?.highlights) {
   let timer;
-  const thread = document.querySelector(".chat-thread") ?? document.body;
-  new MutationObserver(() => {
+  const observer = new MutationObserver(() => {
     timer ??= setTimeout(() => {
       timer = undefined;
       mark();
     }, PAUSE);
-  }).observe(thread, { childList: true, subtree: true });
-  mark();
+  });
+  const watch = () => {
+    observer.disconnect();
+    observer.observe(document.querySelector(".chat-thread") ?? document.body, { childList: true, subtree: true });
+    mark();
+  };
+  watch();
+  document.addEventListener("chat:page", watch); // another thread is shown
 }
 
 /** Shows the row's body in a dialog; the button in it closes it, and so do Escape and a click beside it. */

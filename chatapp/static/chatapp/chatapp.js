@@ -5,7 +5,10 @@
 
    The way of a frame: htmx's extension receives it -> Connection keeps it for the next beat and swaps it, or has htmx swap
    it -> afterFrame() mends focus and title -> the browser lays out, once -> Follower's ResizeObserver looks where the reader
-   is and moves to the end. Nothing on this way searches the document or asks for a layout that would not happen anyway. */
+   is and moves to the end. Nothing on this way searches the document or asks for a layout that would not happen anyway.
+
+   Another thread takes the place of <main> without a page load; see navigation.js. "chat:leave" says that it is about to,
+   and ends all that startPage() has begun; "chat:page" says that it has, and begins anew. */
 
 const find = (id) => document.getElementById(id);
 const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -32,6 +35,7 @@ class ChatState extends HTMLElement {
     const value = this.getAttribute("value");
     if (!message || !value) return;
     const isNews = isLoaded && message.dataset.chatRole !== "user";
+    if (isNews && !/streaming|waiting/.test(value)) bookmark("response");
     if (isNews && value === "streaming") announce(words.answering);
     else if (isNews && message.dataset.chatState !== value) announce(words[value]);
     if (message.dataset.chatState !== value) message.dataset.chatState = value;
@@ -39,36 +43,7 @@ class ChatState extends HTMLElement {
 }
 customElements.define("chat-state", ChatState);
 
-/* ------------------------------------------------------------------ copying and toasts */
-
-async function writeClipboard(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // No clipboard on plain http, or no permission: the old way, through a selection.
-    const before = document.activeElement;
-    const area = make("textarea", { className: "chat-unseen", value: text });
-    (app ?? document.body).append(area);
-    area.select();
-    const isDone = document.execCommand("copy");
-    area.remove();
-    before?.focus?.({ preventScroll: true });
-    return isDone;
-  }
-}
-
-/** Copies the code around the button, or the source of the message. */
-async function copyFrom(button) {
-  const block = button.closest(".chat-code");
-  const message = button.closest("[data-chat-message]");
-  const source = block ? block.querySelector("code") : message?.querySelector("template[data-chat-source]")?.content;
-  if (!source) return;
-  if (!(await writeClipboard(source.textContent))) return showToast(words.notCopied);
-  announce(words.copied);
-  button.classList.add("chat-copied");
-  setTimeout(() => button.classList.remove("chat-copied"), 2000);
-}
+/* ------------------------------------------------------------------ copy buttons and toasts */
 
 /** Puts a copy button into each code block that has none. Its icon has no text: the text stays what was said. */
 function addCopyButtons(element) {
@@ -107,12 +82,13 @@ class Follower {
   #mark = 0; // where the view was when we last looked
   #handUp = -Follower.HAND;
 
-  constructor({ scroller, thread, jump, focusElsewhere }) {
+  constructor({ scroller, thread, jump, focusElsewhere, signal }) {
     Object.assign(this, { scroller, thread, jump, focusElsewhere });
+    this.isAnchored = scroller.dataset.chatScroll === "anchor"; // the end is not followed; see places.js
     if (thread.querySelector('[data-chat-role="user"]')) this.toEnd();
     else this.isOn = false; // a welcome, or a greeting, opens at its top
 
-    const quietly = { passive: true };
+    const quietly = { passive: true, signal };
     scroller.addEventListener("scroll", () => this.#look(), quietly);
     scroller.addEventListener("wheel", (event) => event.ctrlKey || this.#feel(event.deltaY), quietly); // Ctrl: it zooms
     let touchY = 0;
@@ -122,15 +98,16 @@ class Follower {
       if (Math.abs(way) > 3) this.#feel(way); // a finger trembles
     }, quietly);
     const keys = { ArrowUp: -1, PageUp: -1, Home: -1, ArrowDown: 1, PageDown: 1, End: 1 };
-    scroller.addEventListener("keydown", (event) => this.#feel(keys[event.key] ?? 0));
+    scroller.addEventListener("keydown", (event) => this.#feel(keys[event.key] ?? 0), { signal });
     jump.addEventListener("click", () => {
       this.isOn = true;
       scroller.scrollTo({ top: scroller.scrollHeight, behavior: "smooth" });
-    });
+    }, { signal });
     // Called after a layout, so it forces none: messages grew, or the composer took some of the room.
     const observer = new ResizeObserver(() => this.#look() && this.toEnd());
     observer.observe(thread);
     observer.observe(scroller);
+    signal.addEventListener("abort", () => observer.disconnect());
   }
 
   /** Decides whether to follow, and gives that back. */
@@ -139,7 +116,7 @@ class Follower {
     const rest = this.scroller.scrollHeight - this.scroller.clientHeight - top;
     const near = top > this.#mark ? Follower.BACK : Follower.NEAR;
     if (top < this.#mark - 1 && rest > Follower.NEAR) this.isOn = false;
-    else if (rest <= near && performance.now() - this.#handUp > Follower.HAND) this.isOn = true;
+    else if (!this.isAnchored && rest <= near && performance.now() - this.#handUp > Follower.HAND) this.isOn = true;
     this.#mark = top;
     this.#showJump(rest);
     return this.isOn;
@@ -178,14 +155,15 @@ class Connection {
   static BEAT = 100; // milliseconds between two paints of a stream: a paint costs more than what is painted
   static INNER = /^(innerHTML|beforeend):(#(?:chat-cursor|m-[\w-]+-(?:done|live|text|status))(?: code)?)$/;
 
-  #socket = null;
-  #wrapper = null; // htmx's interface to it
+  static #socket = null; // the one that htmx has opened last for a thread
+  static #isOurClose = false;
+
+  #wrapper = null; // htmx's interface to the socket
   #events = null; // the EventSource, where websockets do not get through
   #triesLeft = 2; // sockets to try before events, while none has ever opened
   #hasOpened = false;
   #failures = 0; // in a row
   #isOver = false; // refused for good
-  #isOurClose = false;
   #timer = 0;
   #received = 0; // characters over this socket since the last acknowledgement
   #seen = 0; // number of the last step of the run that is followed
@@ -199,10 +177,10 @@ class Connection {
 
   /** `afterFrame`: after each swap. `onBlock`: with each node that came to stay in a message. `onUp`, `onOver`: when it has
       opened, when it was refused for good. */
-  constructor({ stage, thread, cursor, banner, hooks }) {
-    Object.assign(this, { stage, thread, cursor, banner, hooks });
+  constructor({ stage, thread, cursor, banner, hooks, signal }) {
+    Object.assign(this, { stage, thread, cursor, banner, hooks, signal });
     if (!window.htmx) return;
-    this.#takeOver();
+    signal.addEventListener("abort", () => this.#end());
 
     stage.addEventListener("htmx:wsOpen", (event) => {
       this.#wrapper = event.detail.socketWrapper;
@@ -213,41 +191,50 @@ class Connection {
       this.#hasOpened = true;
       this.#resume();
       this.#onUp();
-    });
+    }, { signal });
     stage.addEventListener("htmx:wsClose", (event) => {
-      this.#isOurClose = false;
+      Connection.#isOurClose = false;
       this.#wrapper = event.detail.socketWrapper;
       const closed = event.detail.event;
-      if (closed.target === this.#socket) this.#onDown(closed.code); // else an older one, and another is under way
-    });
+      if (closed.target === Connection.#socket) this.#onDown(closed.code); // else an older one, and another is under way
+    }, { signal });
     stage.addEventListener("htmx:wsBeforeMessage", (event) => {
       event.preventDefault();
       this.#count(event.detail.message);
       this.#take(event.detail.message);
-    });
+    }, { signal });
     // A frame for an element that is not here: this page has missed something, so it asks for everything.
     document.addEventListener("htmx:oobErrorNoTarget", () => {
       if (performance.now() - this.#lastSync < 5000) return;
       this.#lastSync = performance.now();
       this.#resume({}, null);
-    });
+    }, { signal });
 
-    addEventListener("online", () => this.#probe());
-    addEventListener("offline", () => this.isOpen || this.#sayLost());
-    addEventListener("pageshow", (event) => event.persisted && this.#probe());
+    addEventListener("online", () => this.#probe(), { signal });
+    addEventListener("offline", () => this.isOpen || this.#sayLost(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#probe(), { signal });
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.#hiddenSince = performance.now();
       else if (!this.isOpen || performance.now() - this.#hiddenSince > 60_000) this.#probe();
-    });
+    }, { signal });
     banner.addEventListener("click", (event) => {
       if (!event.target.closest("button")) return;
       this.#isOver = false;
       this.#connect();
-    });
+    }, { signal });
+  }
+
+  /** Another thread comes: nothing of this one is shown, asked or tried any more. htmx closes the socket. */
+  #end() {
+    for (const timer of [this.#timer, this.#ackTimer, this.#beatTimer]) clearTimeout(timer);
+    this.#held.length = 0;
+    this.#events?.close();
+    this.#events = null;
+    Connection.#socket = null;
   }
 
   get isOpen() {
-    return this.#socket?.readyState === WebSocket.OPEN;
+    return !this.signal.aborted && Connection.#socket?.readyState === WebSocket.OPEN;
   }
 
   /** Whether frames come as events, so that what is said has to be posted. */
@@ -311,19 +298,26 @@ class Connection {
     for (const text of this.#held.splice(0)) this.apply(text);
   }
 
-  /** Lets htmx open our socket and never reopen it. Other sockets of the page keep htmx's ways. */
-  #takeOver() {
+  /** Lets htmx open our sockets and never reopen them. Other sockets of the page keep htmx's ways. */
+  static takeOver() {
     const { htmx } = window;
     const open = htmx.createWebSocket ?? ((url) => new WebSocket(url));
     htmx.createWebSocket = (url) => {
       const socket = open(url);
       if (!url.endsWith(app.dataset.chatSocket)) return socket;
-      socket.addEventListener("close", () => (this.#isOurClose = true)); // heard before htmx asks for the delay
-      return (this.#socket = socket);
+      // Heard before htmx asks for the delay.
+      socket.addEventListener("close", () => (Connection.#isOurClose ||= socket === Connection.#socket));
+      // A browser complains of one that is closed before it is open.
+      socket.close = (...how) => {
+        const close = () => WebSocket.prototype.close.apply(socket, how);
+        if (socket.readyState === WebSocket.CONNECTING) socket.addEventListener("open", close);
+        else close();
+      };
+      return (Connection.#socket = socket);
     };
     const theirs = htmx.config.wsReconnectDelay;
     htmx.config.wsReconnectDelay = (tries) => {
-      if (this.#isOurClose) return Connection.NEVER;
+      if (Connection.#isOurClose) return Connection.NEVER;
       return typeof theirs === "function" ? theirs(tries) : jitter(tries);
     };
   }
@@ -370,7 +364,7 @@ class Connection {
   #onUp() {
     if (this.#failures) announce(words.back);
     this.#failures = 0;
-    this.#isOver = this.#isOurClose = false;
+    this.#isOver = Connection.#isOurClose = false;
     this.#say("");
     this.hooks.onUp();
   }
@@ -402,7 +396,7 @@ class Connection {
 
   #connect() {
     clearTimeout(this.#timer);
-    const isUnderWay = this.#socket?.readyState === WebSocket.CONNECTING;
+    const isUnderWay = Connection.#socket?.readyState === WebSocket.CONNECTING;
     if (!this.isOpen && !isUnderWay && !this.isOneWay) this.#wrapper?.reconnect();
   }
 
@@ -445,7 +439,7 @@ class Connection {
     if (!this.isOpen) return this.#connect();
     const asked = performance.now();
     this.#resume();
-    setTimeout(() => this.#lastFrame < asked && this.isOpen && this.#wrapper.reconnect(), 5000);
+    setTimeout(() => this.#lastFrame < asked && this.isOpen && this.#wrapper.reconnect(), 5000); // an ended one is not open
   }
 
   #sayLost() {
@@ -491,9 +485,42 @@ async function postForm(form, fields = {}) {
   return false;
 }
 
+/* ------------------------------------------------------------------ the address and what a tab remembers */
+
+/** The address names the thread from its first message on, or as CHATAPP["BOOKMARK_ON"] says. */
+function bookmark(when) {
+  const { chatBookmark, chatUrl } = app?.dataset ?? {};
+  if ((when && chatBookmark !== when) || !chatUrl || "chatNew" in app.dataset || location.pathname === chatUrl) return;
+  history.replaceState(history.state, "", chatUrl);
+}
+
+/** What this tab keeps of a thread: the text in the box, what was sent and not confirmed. */
+const memory = {
+  read(key) {
+    try {
+      return JSON.parse(sessionStorage.getItem(`chat-draft:${key}`)) ?? {};
+    } catch {
+      return {};
+    }
+  },
+  write(key, { text, sent }) {
+    try {
+      if (text || sent.length) sessionStorage.setItem(`chat-draft:${key}`, JSON.stringify({ text, sent }));
+      else sessionStorage.removeItem(`chat-draft:${key}`);
+    } catch {
+      // No storage, no draft.
+    }
+  },
+};
+
 /* ------------------------------------------------------------------ the page of a thread */
 
+let leaving = null; // ends all that the page of the thread has begun
+
 function startPage() {
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const threadId = app.dataset.chatThread;
   const stage = find("chat-stage");
   const thread = find("chat-thread");
   const scroller = find("chat-scroll");
@@ -507,12 +534,18 @@ function startPage() {
   /** Somewhere sensible, without opening a keyboard on the screen. */
   const focusElsewhere = () => (isCoarse.matches ? thread : box).focus({ preventScroll: true });
 
-  const follower = new Follower({ scroller, thread, jump: find("chat-jump"), focusElsewhere });
+  const observe = (observer, element, what) => {
+    observer.observe(element, what);
+    signal.addEventListener("abort", () => observer.disconnect());
+  };
+
+  const follower = new Follower({ scroller, thread, jump: find("chat-jump"), focusElsewhere, signal });
   const connection = new Connection({
     stage,
     thread,
     cursor: find("chat-cursor"),
     banner: find("chat-connection"),
+    signal,
     hooks: {
       afterFrame,
       focusElsewhere,
@@ -533,7 +566,7 @@ function startPage() {
     const active = document.activeElement;
     if (active === box || active === document.body || active === target || !target.contains(active)) return;
     kept = { target, href: active.getAttribute("href"), label: active.getAttribute("aria-label") };
-  });
+  }, { signal });
 
   function afterFrame() {
     if (kept && (document.activeElement ?? document.body) === document.body) {
@@ -546,9 +579,8 @@ function startPage() {
     kept = null;
   }
 
-  new MutationObserver(() => (document.title = `${title.textContent.trim()} · ${app.dataset.chatSite}`)).observe(title, {
-    childList: true,
-  });
+  const showTitle = () => (document.title = `${title.textContent.trim()} · ${app.dataset.chatSite}`);
+  observe(new MutationObserver(showTitle), title, { childList: true });
 
   // Each element that htmx has put in. What is still open is replaced many times a second and gets its button later.
   thread.addEventListener("htmx:load", ({ target }) => {
@@ -556,26 +588,21 @@ function startPage() {
     if (target.querySelector("[data-chat-module]")) loadModules();
   });
 
-  // The reader's line stays where it is while earlier messages come in above it.
-  thread.addEventListener("htmx:beforeSwap", ({ target }) => {
-    const line = target.matches(".chat-older") && !follower.isOn ? target.nextElementSibling : null;
-    if (!line) return;
-    const before = line.getBoundingClientRect().top;
-    const mend = () => (scroller.scrollTop += line.getBoundingClientRect().top - before);
-    thread.addEventListener("htmx:afterSwap", mend, { once: true });
-  });
+  // Somebody else puts the view somewhere; see places.js.
+  document.addEventListener("chat:hold", () => (follower.isOn = false), { signal });
 
   const watch = (holder, what) =>
-    new MutationObserver((records) => {
+    observe(new MutationObserver((records) => {
       for (const { addedNodes } of records) for (const node of addedNodes) if (node.nodeType === 1) what(node);
-    }).observe(holder, { childList: true });
+    }), holder, { childList: true });
 
   watch(thread, (article) => {
-    if (article.dataset.chatClient && forget(article.dataset.chatClient)) follower.toEnd();
+    const isOwn = article.dataset.chatClient && forget(article.dataset.chatClient);
+    if (isOwn && follower.isAnchored) document.dispatchEvent(new CustomEvent("chat:anchor", { detail: article }));
+    else if (isOwn) follower.toEnd();
     if (!article.dataset.chatMessage || !("chatNew" in app.dataset)) return;
-    // From now on the thread exists, and a reload has to come back to it.
-    delete app.dataset.chatNew;
-    history.replaceState(history.state, "", app.dataset.chatUrl);
+    delete app.dataset.chatNew; // from now on the thread exists, and a reload has to come back to it
+    bookmark("message");
   });
 
   watch(find("chat-queue"), (row) => forget(row.dataset.chatClient));
@@ -636,7 +663,8 @@ function startPage() {
       event.detail.messageBody = JSON.stringify(frame);
     }
     // Open and silent for so long is dead. The next socket gets the same client_id, so nothing is said twice.
-    setTimeout(() => pending.has(client) && !connection.isOneWay && connection.renew(), 10_000 + Math.max(0, wait));
+    const isSilent = () => !signal.aborted && pending.has(client) && !connection.isOneWay;
+    setTimeout(() => isSilent() && connection.renew(), 10_000 + Math.max(0, wait));
     setText("");
     document.dispatchEvent(new CustomEvent("chat:composed", { detail: frame }));
     if (!isCoarse.matches) box.focus({ preventScroll: true });
@@ -655,6 +683,7 @@ function startPage() {
     for (const [name, value] of Object.entries(fields)) for (const item of [value].flat()) body.append(name, item);
     try {
       const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { "HX-Request": "true" } });
+      if (signal.aborted) return;
       const html = response.headers.get("content-type")?.startsWith("text/html") ? await response.text() : "";
       // The message itself comes with the events; what only this page has to know does not.
       if (!response.ok || html.includes("data-chat-taken")) connection.apply(html);
@@ -714,7 +743,7 @@ function startPage() {
       event.preventDefault();
       retryAnswer(submitter);
     }
-  });
+  }, { signal });
 
   /* ---------------------------------------------------------------- the message box */
 
@@ -745,17 +774,17 @@ function startPage() {
     if (target === form || target.matches(".chat-composer-row")) box.focus();
   });
 
-  /** What was typed, or sent and not confirmed, survives a reload of this tab. */
-  function keepDraft() {
-    const getKey = () => `chat-draft:${"chatNew" in app.dataset ? "new" : app.dataset.chatThread}`;
-    const { text = "", sent = [] } = JSON.parse(sessionStorage.getItem(getKey()) ?? "{}");
-    sessionStorage.removeItem(getKey());
+  /** What was typed, or sent and not confirmed, survives a reload of this tab, and another thread's turn. */
+  const keepDraft = () => {
+    // What went out over an open socket has made the thread, though we may not have heard of it.
+    const isNew = "chatNew" in app.dataset && !(pending.size && connection.isOpen);
+    memory.write(isNew ? "new" : threadId, { text: box.value, sent: [...pending] });
+  };
+
+  function takeUpDraft() {
+    const { text = "", sent = [] } = memory.read("chatNew" in app.dataset ? "new" : threadId);
     const lost = sent.filter(([client]) => !app.querySelector(`[data-chat-client="${CSS.escape(client)}"]`));
     if (!box.value) setText([...lost.map(([, said]) => said.text), text].filter(Boolean).join("\n\n"));
-    addEventListener("pagehide", () => {
-      const left = JSON.stringify({ text: box.value, sent: [...pending] });
-      if (box.value || pending.size) sessionStorage.setItem(getKey(), left);
-    });
   }
 
   if (/Mac|iP(hone|ad)/.test(navigator.platform)) {
@@ -764,27 +793,25 @@ function startPage() {
 
   /* ---------------------------------------------------------------- what other modules ask for, and Escape */
 
-  document.addEventListener("chat:say", ({ detail }) => showToast(detail.text, detail.level));
   // Whether to go to the end with what comes; who looks at another version keeps their place.
-  document.addEventListener("chat:follow", ({ detail }) => (follower.isOn = detail));
+  document.addEventListener("chat:follow", ({ detail }) => (follower.isOn = detail), { signal });
   // A frame for the socket; whoever asks learns by the prevented event that it went out.
-  document.addEventListener("chat:send", (event) => connection.send(event.detail) && event.preventDefault());
+  document.addEventListener("chat:send", (event) => connection.send(event.detail) && event.preventDefault(), { signal });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+    if (event.key !== "Escape" || event.shiftKey || event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
     if (document.querySelector("dialog[open]") || !isLive()) return; // the browser closes a dialog
     event.preventDefault();
     stopAnswer(); // everything else that is open would have closed first
-  });
+  }, { signal });
 
   form.noValidate = true; // a blank message is simply not sent; "required" is for browsers without script
   for (const toast of find("chat-notice").children) dismissLater(toast);
-  try {
-    keepDraft();
-  } catch {
-    // No storage, no draft.
-  }
-  if (!isCoarse.matches) box.focus({ preventScroll: true });
+  takeUpDraft();
+  addEventListener("pagehide", keepDraft, { signal });
+  signal.addEventListener("abort", keepDraft);
+  if (isLoaded) focusElsewhere();
+  else if (!isCoarse.matches) box.focus({ preventScroll: true });
 }
 
 // Parts of the site's own are drawn for everybody alike: their forms get the token of this page when they are used.
@@ -801,7 +828,7 @@ document.addEventListener("submit", ({ target }) => {
 /** What only some parts need is loaded with the first of them, and what only answers to a hand (data-chat-lazy) once there
     is one. The sanitiser leaves no model such attributes. */
 const modules = new Map(); // address: the promise that it is being loaded, or null once it listens
-let isUsed = false;
+let isUsed = location.hash.startsWith("#m-"); // the address names a message; see places.js
 function loadModules() {
   for (const { dataset } of document.querySelectorAll(`[data-chat-module]${isUsed ? ", [data-chat-lazy]" : ""}`)) {
     const address = dataset.chatModule ?? dataset.chatLazy;
@@ -815,8 +842,9 @@ function loadModules() {
 }
 
 /** Whether a key may be one of those that modules listen for, and is none that a browser has to do something with. */
-function isShortcut({ key, ctrlKey, metaKey, shiftKey, target }) {
+function isShortcut({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
   if (ctrlKey || metaKey) return /^[k/]$/i.test(key) || (shiftKey && !/^v$/i.test(key));
+  if (altKey && shiftKey) return /^Arrow/.test(key);
   return key === "Escape" || (key === "ArrowUp" && target.value === "") || (/^[/?]$/.test(key) && !target.matches?.("input, textarea, select, [contenteditable]"));
 }
 
@@ -827,7 +855,8 @@ function holdBack(event) {
     isUsed = true;
     loadModules();
   }
-  const isControl = event.type === "click" && target.closest?.("button, summary, [role=button]");
+  const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  const isControl = event.type === "click" && target.closest?.(`button, summary, [role=button]${isPlain ? ", .chat-side a" : ""}`);
   const isKey = event.type === "keydown" && isShortcut(event);
   const loading = [...modules.values()].filter(Boolean);
   if (!event.isTrusted || !loading.length || !(isControl || isKey)) return;
@@ -835,14 +864,23 @@ function holdBack(event) {
   event.stopImmediatePropagation();
   Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
 }
-for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
+for (const type of ["pointerdown", "touchstart", "wheel", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
 
 document.addEventListener("click", ({ target }) => {
-  const copy = target.closest?.("[data-chat-copy]");
-  if (copy) copyFrom(copy);
   target.closest?.("[data-chat-dismiss]")?.closest(".chat-toast")?.remove();
 });
 for (const holder of document.querySelectorAll(".chat")) addCopyButtons(holder);
 loadModules();
-if (app) startPage();
+if (app) {
+  document.addEventListener("chat:say", ({ detail }) => showToast(detail.text, detail.level));
+  document.addEventListener("chat:bookmark", ({ detail }) => bookmark(detail));
+  document.addEventListener("chat:leave", () => leaving?.abort());
+  document.addEventListener("chat:page", () => {
+    addCopyButtons(app);
+    loadModules();
+    startPage();
+  });
+  if (window.htmx) Connection.takeOver();
+  startPage();
+}
 isLoaded = true;

@@ -5,11 +5,10 @@
 
 const CLAIMED = "chat-input";
 const find = (id) => document.getElementById(id);
-const holder = find("chat-input");
-const box = find("chat-text");
 const waiting = new Map(); // id -> text: to be sent when nothing is being said any more
 
 function setText(text) {
+  const box = find("chat-text");
   box.value = text;
   box.dispatchEvent(new Event("input", { bubbles: true })); // the box grows with it
 }
@@ -28,6 +27,7 @@ function claim(id) {
 
 /** Goes the way of what is typed. What was being typed comes back, and the focus. */
 function send(id, text) {
+  const box = find("chat-text");
   const { form, value: draft } = box;
   const active = document.activeElement;
   setText(text);
@@ -50,6 +50,7 @@ function sendNext() {
 
 function take(update) {
   const { chatInput: id, value, placeholder, submit, focus } = update.dataset;
+  const box = find("chat-text");
   update.remove();
   if (placeholder !== undefined) box.placeholder = placeholder;
   if (submit !== undefined) waiting.set(id, value);
@@ -58,9 +59,21 @@ function take(update) {
   sendNext();
 }
 
-const takeAll = () => [...holder.children].forEach(take);
+const takeAll = () => [...(find("chat-input")?.children ?? [])].forEach(take);
+const changes = new MutationObserver(takeAll);
+const pauses = new MutationObserver(sendNext);
 
-new MutationObserver(takeAll).observe(holder, { childList: true });
-new MutationObserver(sendNext).observe(find("chat-action"), { childList: true });
-new MutationObserver(sendNext).observe(find("chat-pending"), { attributeFilter: ["hidden"] });
-takeAll();
+function watch() {
+  changes.disconnect();
+  pauses.disconnect();
+  if (!find("chat-input")) return;
+  changes.observe(find("chat-input"), { childList: true });
+  pauses.observe(find("chat-action"), { childList: true });
+  pauses.observe(find("chat-pending"), { attributeFilter: ["hidden"] });
+  takeAll();
+}
+
+watch();
+// What was to be sent in a thread is sent by those who look at it.
+document.addEventListener("chat:leave", () => waiting.clear());
+document.addEventListener("chat:page", watch);

@@ -4,31 +4,37 @@
    What waits comes as a frame, in all tabs. Without this file the forms post. */
 
 const find = (id) => document.getElementById(id);
-const composer = find("chat-composer");
-const box = find("chat-text");
-const action = find("chat-action");
-const list = find("chat-queue");
 
 /* ------------------------------------------------------------------ the box that is off meanwhile */
 
 let hadFocus = false;
 
 function mindBox() {
-  const isOff = action.querySelector("[data-chat-stop]") !== null || find("chat-disabled").childElementCount > 0;
+  const box = find("chat-text");
+  const isOff = find("chat-action").querySelector("[data-chat-stop]") !== null || find("chat-disabled").childElementCount > 0;
   if (isOff === box.disabled) return;
   if (isOff) hadFocus = document.activeElement === box;
   box.disabled = isOff;
   if (!isOff && hadFocus && document.activeElement === document.body) box.focus({ preventScroll: true });
 }
 
-if (composer.dataset.chatWhileRunning === "disable") {
-  new MutationObserver(mindBox).observe(action, { childList: true });
+const buttons = new MutationObserver(mindBox);
+
+/** Again for each thread that is shown: what this is about is swapped with it. */
+function watch() {
+  buttons.disconnect();
+  hadFocus = false;
+  const mode = find("chat-composer")?.dataset.chatWhileRunning ?? "block";
+  if (mode !== "block") find("chat-queue").dataset.chatListens = ""; // only now a button that needs us is shown
+  if (mode !== "disable") return;
+  buttons.observe(find("chat-action"), { childList: true });
   mindBox();
 }
 
-/* ------------------------------------------------------------------ taking back what waits */
+watch();
+document.addEventListener("chat:page", watch);
 
-list.dataset.chatListens = ""; // only now a button that needs us is shown
+/* ------------------------------------------------------------------ taking back what waits */
 
 /** Takes a message out of the queue; gives back whether it was there. */
 async function takeBack(id) {
@@ -51,9 +57,12 @@ async function takeBack(id) {
 async function press(button, id) {
   if (button.ariaDisabled) return;
   button.ariaDisabled = "true";
+  const thread = find("chat").dataset.chatThread;
   const text = button.closest("li").querySelector("span").textContent;
   const isBack = await takeBack(id);
   button.ariaDisabled = null;
+  const box = find("chat-text");
+  if (find("chat").dataset.chatThread !== thread) return; // another one is shown by now
   if (!isBack || !button.dataset.chatTakeBack) return box.focus({ preventScroll: true });
   box.value = box.value.trim() ? `${text}\n\n${box.value}` : text;
   box.dispatchEvent(new Event("input", { bubbles: true }));
@@ -67,7 +76,7 @@ document.addEventListener("submit", (event) => {
   press(submitter, submitter.value);
 });
 
-list.addEventListener("click", ({ target }) => {
-  const button = target.closest("[data-chat-take-back]");
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.("[data-chat-take-back]");
   if (button) press(button, button.dataset.chatTakeBack);
 });

@@ -68,7 +68,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   closeRename({ save: false });
 });
-document.addEventListener("focusout", ({ target }) => isNameField(target) && closeRename({ save: true, refocus: false }));
+document.addEventListener("focusout", ({ target }) => isNameField(target) && target.isConnected && closeRename({ save: true, refocus: false }));
 
 /* ------------------------------------------------------------------ the drawer, light and dark */
 
@@ -86,6 +86,7 @@ function setDrawer(isOpen, { refocus = true } = {}) {
 }
 
 isPhone.addEventListener("change", () => setDrawer(false, { refocus: false }));
+document.addEventListener("chat:page", () => setDrawer(false, { refocus: false })); // what was looked for is shown
 
 /** The other of light and dark, kept in a cookie so that the next page is drawn in it from its first pixel. */
 function toggleTheme() {
@@ -126,7 +127,8 @@ function closeInnermost(target) {
 addEventListener(
   "keydown",
   (event) => {
-    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || isNaming(event.target)) return;
+    const isOurs = event.key === "Escape" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+    if (!isOurs || isNaming(event.target)) return;
     if (closeInnermost(event.target)) event.preventDefault();
   },
   { capture: true },

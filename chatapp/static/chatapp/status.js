@@ -6,8 +6,7 @@
 
 const STATUS = { streaming: "running", waiting: "running", complete: "success", stopped: "cancelled" };
 const chat = document.getElementById("chat");
-const thread = document.getElementById("chat-thread");
-const answers = thread?.getElementsByTagName("article") ?? [];
+let answers = []; // of the thread that is shown, live
 let told = null; // the message and state that were told last
 let isOurCancel = false; // somebody pressed a button of ours, and the answer has not ended yet
 
@@ -40,9 +39,21 @@ document.addEventListener("click", ({ target }) => {
   if (target.closest?.("[data-chat-cancel]")) isOurCancel = true;
 });
 
-if (thread) {
-  // Two, because one cannot look for messages at the top and for states below: their words are none of our business.
-  new MutationObserver(look).observe(thread, { childList: true });
-  new MutationObserver(look).observe(thread, { attributeFilter: ["data-chat-state"], subtree: true });
+// Two, because one cannot look for messages at the top and for states below: their words are none of our business.
+const messages = new MutationObserver(look);
+const states = new MutationObserver(look);
+
+function watch() {
+  messages.disconnect();
+  states.disconnect();
+  const thread = document.getElementById("chat-thread");
+  if (!thread) return;
+  answers = thread.getElementsByTagName("article");
+  messages.observe(thread, { childList: true });
+  states.observe(thread, { attributeFilter: ["data-chat-state"], subtree: true });
+  isOurCancel = false;
   look();
 }
+
+watch();
+document.addEventListener("chat:page", watch); // another thread is shown

@@ -18,6 +18,7 @@ class Stream {
   #events = null;
   #failures = 0; // in a row
   #timer = 0;
+  #ending = new AbortController();
 
   constructor(root) {
     this.root = root;
@@ -25,10 +26,11 @@ class Stream {
     if (chatWidth) root.style.width = chatWidth;
     if (chatHeight) root.style.height = chatHeight;
     if (!root.dataset.chatLive) return; // the site's policy gives this visitor no streams
+    const { signal } = this.#ending;
     root.addEventListener("submit", (event) => this.#cancel(event));
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()));
-    addEventListener("pageshow", (event) => event.persisted && this.#open());
-    addEventListener("pagehide", () => this.#close());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#open(), { signal });
+    addEventListener("pagehide", () => this.#close(), { signal });
     loadModules(root);
     if (!document.hidden) this.#open();
   }
@@ -40,6 +42,7 @@ class Stream {
   /** Says what the page has, and takes what it lacks from then on. `isFresh`: it has nothing that can be relied on. */
   #open({ isFresh = false } = {}) {
     this.#close();
+    if (this.#ending.signal.aborted) return;
     const url = new URL(this.root.dataset.chatLive, location.href);
     const pieces = this.root.querySelectorAll("[data-chat-message]");
     if (!isFresh) {
@@ -58,6 +61,12 @@ class Stream {
       const wait = Math.min(30_000, 500 * 2 ** this.#failures++);
       this.#timer = setTimeout(() => this.#open(), wait * (0.5 + Math.random()));
     };
+  }
+
+  /** Its element has gone with the thread that was shown. */
+  end() {
+    this.#ending.abort();
+    this.#close();
   }
 
   #close() {
@@ -119,4 +128,18 @@ function loadModules(root) {
   for (const { dataset } of root.querySelectorAll("[data-chat-module]")) import(dataset.chatModule);
 }
 
-for (const root of document.querySelectorAll("[data-chat-stream]")) new Stream(root);
+const streams = new Map(); // element: what follows it
+
+function look() {
+  for (const [root, stream] of streams) {
+    if (root.isConnected) continue;
+    stream.end();
+    streams.delete(root);
+  }
+  for (const root of document.querySelectorAll("[data-chat-stream]")) {
+    if (!streams.has(root)) streams.set(root, new Stream(root));
+  }
+}
+
+look();
+document.addEventListener("chat:page", look); // another thread is shown, where there are threads
