@@ -67,15 +67,11 @@ def get_messages_sync(thread: Thread | UUID) -> tuple[SaidMessage, ...]:
     path = transcript.get_path(row)
     begin = {greetings.get_startup_id(row.pk, index) for index in range(_MAX_STARTUP)}
     found = Message.objects.filter(visible=True, role__in=("user", "assistant")).in_bulk(path)
+    said = [found[pk] for pk in path if pk in found and pk not in begin]
     return tuple(
-        SaidMessage(role=found[pk].role, content=plain_text(found[pk].load_parts()), attachments=_get_files(found[pk]))
-        for pk in path
-        if pk in found and pk not in begin
+        SaidMessage(role=message.role, content=plain_text(message.load_parts()), attachments=tuple(loaded.attachments))
+        for message, loaded in zip(said, transcript.to_chat_messages(row, said), strict=True)
     )
-
-
-def _get_files(message: Message) -> tuple[Any, ...]:
-    return tuple(transcript.to_chat_message(message).attachments)
 
 
 def get_turns_sync(thread: Thread | UUID) -> list[dict[str, Any]]:

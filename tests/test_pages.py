@@ -31,7 +31,7 @@ def test_templates_name_icons_that_exist(path: Path) -> None:
     assert set(re.findall(r'{% icon "([^"]+)"', path.read_text())) <= set(ICONS)
 
 
-@pytest.mark.parametrize("name", ["chatapp.js", "chatapp.css", "parts.css"])
+@pytest.mark.parametrize("name", ["chatapp.js", "chatapp.css", "parts.css", "more.css"])
 def test_script_and_style_stay_small(name: str) -> None:
     assert (STATIC / name).stat().st_size < MAX_BYTES
 
@@ -53,7 +53,7 @@ def test_everything_that_a_frame_fills_stands_once_in_the_page(target: str) -> N
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("name", ["chatapp.css", "parts.css"])
+@pytest.mark.parametrize("name", ["chatapp.css", "parts.css", "more.css"])
 def test_the_style_touches_nothing_outside_the_chat(name: str) -> None:
     text = re.sub(r"/\*.*?\*/", "", (STATIC / name).read_text(), flags=re.S)
     selectors = [

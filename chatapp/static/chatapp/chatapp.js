@@ -830,6 +830,13 @@ document.addEventListener("submit", ({ target }) => {
 const modules = new Map(); // address: the promise that it is being loaded, or null once it listens
 let isUsed = location.hash.startsWith("#m-"); // the address names a message; see places.js
 function loadModules() {
+  const style = app?.dataset.chatMore;
+  if (isUsed && style && !modules.has(style)) {
+    const loading = new Promise((resolve) => {
+      document.head.append(make("link", { rel: "stylesheet", href: style, onload: resolve, onerror: resolve }));
+    });
+    modules.set(style, loading.then(() => modules.set(style, null)));
+  }
   for (const { dataset } of document.querySelectorAll(`[data-chat-module]${isUsed ? ", [data-chat-lazy]" : ""}`)) {
     const address = dataset.chatModule ?? dataset.chatLazy;
     if (modules.has(address)) continue;
