@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -44,8 +44,8 @@ def list_threads(threads: QuerySet[Thread], *, current: UUID | None, limit: int)
     # What is being said is always the head; to follow it costs less than to search the runs of each thread.
     rows = (
         threads.filter(archived_at__isnull=True, temporary=False)
-        # Nobody has written there yet; see runs.greetings.
-        .exclude(head__isnull=True, title="", greeting__isnull=False)
+        # Nobody has written there yet: it was greeted in only, or a command has set something.
+        .exclude(Q(greeting__isnull=False) | ~Q(settings={}), head__isnull=True, title="")
         .order_by("-pinned", "-updated_at")
         .values_list("pk", "title", "pinned", "updated_at", "head__run__state")
     )
