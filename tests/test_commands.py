@@ -15,6 +15,7 @@ from chatapp import actions, commands
 from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
 from chatapp.providers.scripted import gate
+from chatapp.runs.listing import list_threads
 from chatapp.testing import Page, ThreadSocket
 from tests.conftest import make_thread
 from tests.line import Line
@@ -326,7 +327,9 @@ async def test_model_says_which_there_are_and_chooses_one_for_this_thread(desk: 
     await allow(desk, "use_model_command")
 
     assert (await desk.post("/model")).notice == "This chat is answered by own. There are: own, small, Large."
-    assert "large" not in (await desk.post("/model large")).notice.replace("Large", "")
+    assert (await desk.post("/model large")).notice == "This chat is answered by Large from now on."
+    groups = await sync_to_async(list_threads)(Thread.objects.all(), current=None, limit=9)
+    assert groups == []  # Nobody has written there yet.
     run = await desk.answer()
 
     assert run.model == "Large"

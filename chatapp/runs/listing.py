@@ -90,8 +90,8 @@ def get_listed(threads: QuerySet[Thread]) -> QuerySet[Thread]:
     """Those of these threads that are in the list, in its order, pinned ones first."""
     return (
         threads.filter(archived_at__isnull=True, temporary=False)
-        # Nobody has written there yet; see runs.greetings.
-        .exclude(head__isnull=True, title="", greeting__isnull=False)
+        # Nobody has written there yet: it was greeted in only, or a command has set something.
+        .exclude(Q(greeting__isnull=False) | ~Q(settings={}), head__isnull=True, title="")
         .order_by("-pinned", "-updated_at", "-pk")
     )
 
