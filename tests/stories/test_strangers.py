@@ -63,7 +63,7 @@ DOORS = {
     "greet": Door("POST"),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
     "import": Door(is_of_a_thread=False),
-    "search": Door(queries=("", f"?q={SECRET}"), is_of_a_thread=False),
+    "search": Door(queries=("", "?q=my+name"), is_of_a_thread=False),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
