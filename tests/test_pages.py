@@ -23,7 +23,9 @@ def get_name(path: Path) -> str:
 def test_no_template_needs_a_loose_content_policy(path: Path) -> None:
     text = path.read_text()
 
-    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|\shx-on|javascript:", text) == []
+    found = re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|\shx-on|javascript:", text)
+    # A file that people save needs nothing else, and brings a policy of its own.
+    assert found == (["<style"] if path.name == "export.html" else [])
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=get_name)

@@ -81,7 +81,7 @@ DOORS = {
     "fork-share": Door("POST"),
     "shared-artifact": Door(is_for_visitors=True),
     "import": Door(is_of_a_thread=False),
-    "search": Door(queries=("", f"?q={SECRET}"), is_of_a_thread=False),
+    "search": Door(queries=("", "?q=my+name"), is_of_a_thread=False),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
     "file": Door(queries=("", "?thumb=1")),
     "upload": Door("POST"),
