@@ -54,9 +54,10 @@ async def delete(user: Any, threads: Sequence[UUID]) -> int:
     deleted, runs = await _store_deleted(user, threads)
     for run in runs:
         await hub.stop(run)
+    # The list comes first: a page of a thread that is gone hears nothing more, and this has the way back in it.
+    await hub.list_changed(str(user.pk))
     for thread_id in deleted:
         await hub.thread_changed(thread_id)
-    await hub.list_changed(str(user.pk))
     await trash.aempty()
     return len(deleted)
 

@@ -9,9 +9,9 @@ import pytest
 from asgiref.sync import sync_to_async
 
 import chatapp
-from chatapp import actions, tidying
+from chatapp import actions
 from chatapp.errors import ProviderError
-from chatapp.models import Run
+from chatapp.models import Run, Thread
 from chatapp.providers.scripted import PATIENCE_SECONDS, gate
 from chatapp.runs.hub import get_hub
 from chatapp.runs.results import wait_for_run
@@ -111,11 +111,12 @@ async def test_a_hint_that_was_lost_is_made_up_for(line: Line) -> None:
 
 
 async def test_a_run_that_is_deleted_meanwhile_is_not_there(line: Line) -> None:
-    line.sets(UNDO_SECONDS=0)
     run = await begin(line)
     waiting = await start_waiting(run)
 
-    await tidying.delete(line.owner, line.thread_id)
+    await Thread.objects.filter(pk=line.thread_id).aupdate(head=None)
+    await Thread.objects.filter(pk=line.thread_id).adelete()
+    await get_hub().thread_changed(line.thread_id)
 
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Run.DoesNotExist):
