@@ -94,3 +94,10 @@ async def prefiller(turn: chatapp.Turn) -> str:
         await turn.update_input(**json.loads(turn.text))
         return "Done."
     return f"You said {turn.text}"
+
+
+@chatapp.register
+class Taking(chatapp.Assistant):
+    """Takes files."""
+
+    attachments = True
