@@ -137,7 +137,7 @@ async def test_the_button_is_there_only_where_files_can_be_sent(browser: AsyncCl
     assert 'accept=".cfg,.css,.csv' in (await browser.get(path)).content.decode()
     assert 'enctype="multipart/form-data"' in (await browser.get(path)).content.decode()
 
-    for declared in (False, []):
+    for declared in list[Any]((False, [])):
         taker.declares(type("Taker", (chatapp.Assistant,), {"attachments": declared}))
         page = (await browser.get(path)).content.decode()
         assert "chat-tray" not in page
