@@ -120,7 +120,7 @@ def _find(user: Any, thread_id: UUID, slug: str, *, lock: bool = False) -> tuple
     if thread is None and Thread.objects.filter(pk=thread_id).exists():
         raise not_found()
     slug = thread.assistant if thread is not None else slug
-    assistant = registry.get(slug) if slug else registry.get_default()
+    assistant = registry.get(slug)
     if assistant is None or not assistant.show_settings or not policy.can_use(user, assistant):
         raise not_found()
     if thread is not None and thread.owner_id != user.pk:
@@ -153,6 +153,8 @@ def _store(user: Any, thread_id: UUID, given: Mapping[str, Any], scope: Scope, s
         values = _check(menu, given)
         if len(given) > 1:  # A whole form: what nobody touched is not chosen.
             values = {key: value for key, value in values.items() if value != menu.values[key]}
+        if not values:
+            return _Chosen(assistant, thread, values, scope)
         if scope == "thread" and thread is not None:
             _store_in_thread(assistant, thread, values)
             return _Chosen(assistant, thread, values, "thread")

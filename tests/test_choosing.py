@@ -470,9 +470,9 @@ async def test_a_greeting_that_is_made_knows_what_was_set(line: Line) -> None:
             return "Hi." if turn.settings["brief"] else "A very good morning."
 
     line.declares(Host)
-    await choosing.choose(line.owner, line.thread_id, {"brief": "on"})
+    await choosing.choose(line.owner, line.thread_id, {"brief": "on"}, assistant="host")
 
-    await opening.greet(line.owner, line.thread_id)
+    await opening.greet(line.owner, line.thread_id, assistant="host")
     await line.ended()
 
     assert await chatapp.get_greeting(line.thread_id) == "Hi."

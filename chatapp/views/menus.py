@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from chatapp import choosing, registry
-from chatapp.actions import not_found
+from chatapp import choosing
 from chatapp.errors import Refused
 from chatapp.models import Thread
 from chatapp.policy import get_policy
@@ -58,7 +57,7 @@ def _read_form(post: Mapping[str, Any]) -> dict[str, Any]:
 
 def _go_back(thread_id: UUID, slug: str) -> HttpResponse:
     is_there = Thread.objects.filter(pk=thread_id).exists()
-    response = redirect("chatapp:thread", thread_id) if is_there or not slug else redirect("chatapp:new", slug)
+    response = redirect("chatapp:thread", thread_id) if is_there else redirect("chatapp:new", slug)
     response.status_code = 303
     return response
 
@@ -69,8 +68,5 @@ def _draw_refused(request: HttpRequest, thread_id: UUID, error: Refused, slug: s
     notice = "" if problems else str(error)
     if thread is not None:
         return render_thread(request, thread, notice=notice, problems=problems, status=error.status)
-    assistant = registry.get(slug) if slug else registry.get_default()
-    if assistant is None:
-        raise not_found()
-    new = Thread(pk=thread_id, assistant=assistant.slug)
+    new = Thread(pk=thread_id, assistant=slug)
     return render_thread(request, new, is_new=True, notice=notice, problems=problems, status=error.status)
