@@ -48,7 +48,7 @@ class Visit:
     @property
     def questions(self) -> Locator:
         """What this person said."""
-        return self.page.get_by_role("article", name="You said")
+        return self.page.get_by_role("article", name="You said").locator("[data-chat-text]")
 
     @property
     def answer(self) -> Locator:

@@ -55,7 +55,6 @@ document.addEventListener("submit", async (event) => {
   const isOff = submitter?.hasAttribute("data-chat-unrate");
   if (!(await send(form, [["rating", isOff ? "" : "bad"]]))) return;
   closeDialog(dialog);
-  if (!isOff) say(form.dataset.chatThanks, "plain");
 });
 document.addEventListener("click", ({ target }) => {
   const dialog = target.closest?.("#chat-feedback");
