@@ -196,6 +196,35 @@ async def test_a_draft_stays_with_its_thread_across_switches_and_a_reload(
     await expect(visit.box).to_have_value("")
 
 
+async def test_signing_out_leaves_nothing_that_was_typed(visit: Visit) -> None:
+    await visit.ask("fault:echo one")
+    await visit.until_state("complete")
+    await visit.box.fill("a secret")
+    await visit.page.get_by_role("link", name="New chat").click()
+    await expect(visit.page).to_have_url(f"{visit.site.url}/chat/")
+    await visit.box.fill("another one")
+    assert "a secret" in await visit.page.evaluate("JSON.stringify(sessionStorage)")
+
+    await visit.button("Sign out").click()
+
+    await expect(visit.page).not_to_have_url(re.compile("/chat/"))
+    assert "chat-draft" not in await visit.page.evaluate("JSON.stringify(sessionStorage)")
+
+
+async def test_a_message_that_is_left_at_once_is_sent_and_not_kept(visit: Visit) -> None:
+    await visit.page.evaluate(STAYS)
+    await visit.box.fill("fault:echo gone")
+
+    await visit.box.press("Enter")
+    await visit.page.keyboard.press("Control+k")
+
+    await expect(visit.page.get_by_role("link", name="fault:echo gone")).to_be_visible()
+    await expect(visit.questions).to_have_count(0)
+    await expect(visit.box).to_have_value("")
+    assert visit.count_sent("post") == 1
+    assert await is_loaded_once(visit)
+
+
 async def test_what_is_odd_is_left_to_the_browser(open_page: Open, site: Site, key: str) -> None:
     visit, paths = await open_threads(open_page, site, key, "Apples", "Pears")
     visit.expect_complaint("404")

@@ -511,14 +511,19 @@ const memory = {
       // No storage, no draft.
     }
   },
+  forget() {
+    try {
+      for (const key of Object.keys(sessionStorage)) if (key.startsWith("chat-draft:")) sessionStorage.removeItem(key);
+    } catch {
+      // There is nothing to forget.
+    }
+  },
 };
 
 /* ------------------------------------------------------------------ the page of a thread */
 
-let leaving = null; // ends all that the page of the thread has begun
-
 function startPage() {
-  leaving = new AbortController();
+  const leaving = new AbortController(); // ends all that the page of the thread has begun
   const { signal } = leaving;
   const threadId = app.dataset.chatThread;
   const stage = find("chat-stage");
@@ -742,6 +747,10 @@ function startPage() {
     } else if (target.id === "chat-retry" && submitter) {
       event.preventDefault();
       retryAnswer(submitter);
+    } else if (target.matches("[data-chat-sign-out]")) {
+      setText(""); // whoever signs in next in this tab is somebody else
+      pending.clear();
+      memory.forget();
     }
   }, { signal });
 
@@ -809,7 +818,10 @@ function startPage() {
   for (const toast of find("chat-notice").children) dismissLater(toast);
   takeUpDraft();
   addEventListener("pagehide", keepDraft, { signal });
-  signal.addEventListener("abort", keepDraft);
+  document.addEventListener("chat:leave", () => {
+    keepDraft();
+    leaving.abort();
+  }, { signal });
   if (isLoaded) focusElsewhere();
   else if (!isCoarse.matches) box.focus({ preventScroll: true });
 }
@@ -871,7 +883,8 @@ function holdBack(event) {
   event.stopImmediatePropagation();
   Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
 }
-for (const type of ["pointerdown", "touchstart", "wheel", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
+for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
+addEventListener("wheel", holdBack, { capture: true, passive: true, once: true });
 
 document.addEventListener("click", ({ target }) => {
   target.closest?.("[data-chat-dismiss]")?.closest(".chat-toast")?.remove();
@@ -881,7 +894,6 @@ loadModules();
 if (app) {
   document.addEventListener("chat:say", ({ detail }) => showToast(detail.text, detail.level));
   document.addEventListener("chat:bookmark", ({ detail }) => bookmark(detail));
-  document.addEventListener("chat:leave", () => leaving?.abort());
   document.addEventListener("chat:page", () => {
     addCopyButtons(app);
     loadModules();
