@@ -141,6 +141,8 @@ class Anchoring(chatapp.Assistant):
     """Puts what one says at the top of the view."""
 
     scroll = "anchor"
+
+
 @chatapp.register
 class Taking(chatapp.Assistant):
     """Takes files."""
