@@ -175,14 +175,17 @@ def _find_in_postgresql(owner_id: Any, terms: Sequence[Term], limit: int) -> lis
     asked = [_write_term(term) for term in terms]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT message_id, words @@ %s::tsquery FROM (SELECT message_id, words, said_at FROM chatapp_searchentry "
-            "WHERE owner_id = %s ORDER BY said_at DESC LIMIT %s) recent ORDER BY said_at DESC",
-            [" & ".join(asked), owner_id, RECENT],
+            "SELECT message_id FROM (SELECT message_id, words, said_at FROM chatapp_searchentry "
+            "WHERE owner_id = %s ORDER BY said_at DESC LIMIT %s) recent "
+            "WHERE words @@ %s::tsquery ORDER BY said_at DESC LIMIT %s",
+            [owner_id, RECENT, " & ".join(asked), limit],
         )
-        rows = cursor.fetchall()
-        found = [pk for pk, is_hit in rows if is_hit][:limit]
-        if len(found) == limit or len(rows) < RECENT:
+        found = [pk for (pk,) in cursor.fetchall()]
+        if len(found) == limit:
             return found
+        cursor.execute("SELECT 1 FROM chatapp_searchentry WHERE owner_id = %s LIMIT %s", [owner_id, RECENT + 1])
+        if len(cursor.fetchall()) <= RECENT:
+            return found  # That was all there is.
         # The beginning of a short word is the beginning of very many: the index is asked for the rest, if there is any.
         narrow = [text for text, term in zip(asked, terms, strict=True) if not _is_broad(term)]
         if not narrow and len(terms[-1].words[-1]) < 2:
