@@ -5,7 +5,8 @@ from xml.etree.ElementTree import Element
 import html5lib
 
 _EMPTY_PAGE = (
-    '<div id="chat-threads"></div><div id="chat-undo"></div><h1 id="chat-title"></h1><div id="chat-greeting"></div><div id="chat-thread"></div>'
+    '<div id="chat-threads"></div><div id="chat-undo"></div><h1 id="chat-title"></h1>'
+    '<div id="chat-greeting"></div><div id="chat-thread"></div>'
     '<i id="chat-cursor"></i><div id="chat-input"></div><div id="chat-notice"></div><div id="chat-todos"></div>'
     '<ul id="chat-queue"></ul><span id="chat-action"></span>'
 )
