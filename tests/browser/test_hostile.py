@@ -88,7 +88,17 @@ async def test_harm_in_titles_stays_in_its_title(open_page: Open, site: Site, ke
 
         assert await visit.page.evaluate("window.pwned") is None, path
         assert await look(visit) == expected, path
-        assert await visit.page.evaluate(LIST_TAGS) == ["A", "H2", "LI", "SECTION", "SPAN", "UL"], path
+        assert await visit.page.evaluate(LIST_TAGS) == [
+            "A",
+            "BUTTON",
+            "H2",
+            "LI",
+            "SECTION",
+            "SPAN",
+            "UL",
+            "path",
+            "svg",
+        ], path
 
 
 def write_steps() -> Iterator[str]:
