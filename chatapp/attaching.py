@@ -96,6 +96,10 @@ def find_accepted(user: Any, thread_id: UUID, slug: str = "") -> Accepted:
     return accepted
 
 
+afind_accepted = in_database(find_accepted)
+"""See find_accepted."""
+
+
 def _find_assistant(slug: str) -> Assistant | None:
     return registry.get(slug) if slug else registry.get_default()
 

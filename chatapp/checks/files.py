@@ -13,7 +13,7 @@ from chatapp.checks.site import AppConfigs
 from chatapp.conf import settings
 from chatapp.files import documents, images
 from chatapp.files.kinds import MEDIA_TYPES, get_look, read_declared
-from chatapp.models.files import get_storage
+from chatapp.models.files import choose_storage
 
 
 def check_storage(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
@@ -29,7 +29,7 @@ def check_storage(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
                 f"CHATAPP['ATTACHMENT_STORAGE'] is {alias!r}, which is not in STORAGES.", hint=hint, id="chatapp.E020"
             )
         ]
-    storage = get_storage()
+    storage = choose_storage()
     is_served = django_settings.MEDIA_URL not in ("", "/")
     media = Path(str(django_settings.MEDIA_ROOT) or "media").resolve()
     if is_served and isinstance(storage, FileSystemStorage) and Path(storage.location).is_relative_to(media):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import models, transaction
 from django.db.models import Q
@@ -16,7 +17,7 @@ from chatapp.files.parts import PREVIEW_CHARS, FilePart
 from chatapp.models.threads import Message, Thread
 
 
-def get_storage() -> Storage:
+def choose_storage() -> Storage:
     """Where the content of files lies: the storage that CHATAPP["ATTACHMENT_STORAGE"] names, else a private folder.
 
     It is nobody's business but the view's that asks who may see a file: no address leads there.
@@ -27,6 +28,31 @@ def get_storage() -> Storage:
     return FileSystemStorage(
         location=media.with_name("chatapp-files"), file_permissions_mode=0o600, directory_permissions_mode=0o700
     )
+
+
+class PrivateStorage(Storage):
+    """The storage that `choose_storage` chooses, once somebody needs it: models are loaded before settings are checked,
+    and what is wrong with them is for a check to say."""
+
+    def _open(self, name: str, mode: str = "rb") -> "File[Any]":
+        return choose_storage().open(name, mode)
+
+    def _save(self, name: str, content: Any) -> str:
+        return choose_storage().save(name, content)
+
+    def delete(self, name: str) -> None:
+        choose_storage().delete(name)
+
+    def exists(self, name: str) -> bool:
+        return choose_storage().exists(name)
+
+    def size(self, name: str) -> int:
+        return choose_storage().size(name)
+
+
+def get_storage() -> Storage:
+    """What the field keeps its files in."""
+    return PrivateStorage()
 
 
 def make_file_name(attachment: "Attachment", name: str) -> str:

@@ -40,6 +40,8 @@ async def upload(request: HttpRequest, thread_id: UUID) -> HttpResponse:
     """
     staged = []
     try:
+        # Also without a file: whose thread it is not, for them there is none.
+        await attaching.afind_accepted(request.user, thread_id, request.POST.get("assistant", ""))
         for file in request.FILES.getlist("files"):
             staged.append(await stage_one(request, thread_id, file))
     except Refused as error:

@@ -1,7 +1,5 @@
 """Files beside the message box, as one sees and feels them: pills, dropping, pasting, sending, and what was sent."""
 
-from typing import Any
-
 import pytest
 import pytest_asyncio
 from playwright.async_api import FilePayload, Locator, expect
@@ -122,8 +120,8 @@ async def test_what_is_pasted_is_a_file_if_it_is_one_or_is_long(taking: Visit) -
 
 
 async def test_pills_go_by_button_and_by_key_and_the_focus_stays_near(taking: Visit) -> None:
-    files = [{**ORDERS, "name": f"{name}.csv", "buffer": name.encode()} for name in "abc"]
-    await pick(taking, *files)  # type: ignore[arg-type]  # the same with another name
+    files = [FilePayload(name=f"{name}.csv", mimeType="text/csv", buffer=name.encode()) for name in "abc"]
+    await pick(taking, *files)
     await expect(get_there(taking)).to_have_count(3)
 
     await taking.button("Remove b.csv").click()
@@ -140,12 +138,11 @@ async def test_pills_go_by_button_and_by_key_and_the_focus_stays_near(taking: Vi
 
 async def test_what_cannot_be_sent_is_said_and_most_of_it_before_a_byte_is(taking: Visit) -> None:
     taking.expect_complaint("415 (Unsupported Media Type)")
-    exe: Any = {**ORDERS, "name": "virus.exe"}
-    await pick(taking, exe)
+    await pick(taking, FilePayload(name="virus.exe", mimeType="text/csv", buffer=b"x"))
     await expect(taking.page.get_by_text("“virus.exe” cannot be sent here.")).to_be_visible()
     assert not [url for url in taking.requests if url.endswith("/files/")]
 
-    await pick(taking, {**exe, "name": "virus.csv", "buffer": b"MZ\x90\x00"})
+    await pick(taking, FilePayload(name="virus.csv", mimeType="text/csv", buffer=b"MZ\x90\x00"))
 
     await expect(taking.page.get_by_text("“virus.csv” is not what its name says.")).to_be_visible()
     await expect(get_pills(taking)).to_have_count(0)
