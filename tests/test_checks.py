@@ -74,7 +74,7 @@ def test_the_test_site_has_nothing_to_complain_of() -> None:
 
 
 def test_every_check_of_the_package_is_registered() -> None:
-    assert len(AT_EVERY_START) == 9
+    assert len(AT_EVERY_START) == 11
     assert len(BEFORE_GOING_LIVE) == 6
 
 
