@@ -328,8 +328,8 @@ async def test_model_says_which_there_are_and_chooses_one_for_this_thread(desk: 
 
     assert (await desk.post("/model")).notice == "This chat is answered by own. There are: own, small, Large."
     assert (await desk.post("/model large")).notice == "This chat is answered by Large from now on."
-    groups = await sync_to_async(list_threads)(Thread.objects.all(), current=None, limit=9)
-    assert groups == []  # Nobody has written there yet.
+    page = await sync_to_async(list_threads)(Thread.objects.all(), current=None, limit=9)
+    assert page.groups == []  # Nobody has written there yet.
     run = await desk.answer()
 
     assert run.model == "Large"
