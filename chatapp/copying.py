@@ -9,7 +9,8 @@ from chatapp.parts import Part, TextPart
 def copy_message(message: Message, thread: Thread, parent: UUID | None, *, text: str | None = None) -> Message:
     """A copy that is not stored yet, as what follows `parent` in the thread; with `text` in place of its words.
 
-    What else belongs to a message, such as its files, is taken over here, so that no way of copying forgets it.
+    What else belongs to a message is taken over here, so that no way of copying forgets it. Its files stay those of the
+    original; a copy for another thread gets its own (see attachments.copy_files).
     """
     parts = message.load_parts()
     if text is not None:

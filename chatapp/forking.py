@@ -13,7 +13,7 @@ from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
-from chatapp.runs import transcript
+from chatapp.runs import attachments, transcript
 from chatapp.runs.hub import get_hub
 
 
@@ -56,7 +56,8 @@ def _store_fork(user: Any, thread_id: UUID, message_id: UUID) -> UUID:
         Message.objects.bulk_create(copies)
         for copy, message in zip(copies, kept, strict=True):
             copy.created_at = message.created_at  # When it was said, and not when it was copied.
-        Message.objects.bulk_update(copies, ["created_at"])
+            attachments.copy_files(copy, new.owner_id)
+        Message.objects.bulk_update(copies, ["created_at", "parts"])
         Thread.objects.filter(pk=new.pk).update(head_id=copies[-1].pk if copies else None)
         return new.pk
 

@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 from chatapp import registry
 from chatapp.actions import not_found
 from chatapp.errors import Refused
-from chatapp.models import Message, Share, Thread
+from chatapp.files.parts import FilePart
+from chatapp.models import Attachment, Message, Share, Thread
 from chatapp.models.calls import in_database
 from chatapp.parts import Part, load_parts, plain_text
 from chatapp.policy import get_policy
 from chatapp.rendering.renderer import MessageView
-from chatapp.runs import transcript
+from chatapp.runs import attachments, transcript
 from chatapp.runs.hub import get_hub
 
 TOKEN_BYTES: Final = 32
@@ -107,7 +108,7 @@ def _take_down(thread: Thread, upto: UUID | None, *, with_files: bool) -> list[d
 
 
 def _share_parts(parts: Sequence[Part], *, with_files: bool) -> list[Part]:
-    shared = (part.shared for part in parts if with_files or part.kind != "file")
+    shared = (part.shared for part in parts if with_files or not isinstance(part, FilePart))
     return [part for part in shared if part is not None]
 
 
@@ -150,6 +151,14 @@ def load_part(row: Share, message_id: UUID, index: int) -> Part | None:
         if message["id"] == str(message_id):
             return next(iter(load_parts(message["parts"][index : index + 1])), None)
     return None
+
+
+def find_file(row: Share, attachment_id: UUID) -> Attachment | None:
+    """This file, if it was shared and is still there; else None."""
+    shared = (part for message in row.messages for part in load_parts(message["parts"]))
+    if not any(isinstance(part, FilePart) and part.attachment == attachment_id for part in shared):
+        return None
+    return Attachment.objects.filter(pk=attachment_id, thread_id=row.thread_id).first()
 
 
 def list_shares(user: Any) -> list[Share]:
@@ -199,5 +208,7 @@ def _store_fork(user: Any, token: str) -> UUID:
     with transaction.atomic():
         thread.save(force_insert=True)
         Message.objects.bulk_create(copies)
+        with_files = [copy for copy in copies if attachments.copy_files(copy, thread.owner_id)]
+        Message.objects.bulk_update(with_files, ["parts"])
         Thread.objects.filter(pk=thread.pk).update(head=copies[-1])
     return thread.pk

@@ -60,6 +60,7 @@ urlpatterns = [
     path("shares/<uuid:share_id>/revoke/", shares.revoke, name="revoke-share"),
     path("shared/<str:token>/", shares.shared, name="shared"),
     path("shared/<str:token>/fork/", shares.fork, name="fork-share"),
+    path("shared/<str:token>/files/<uuid:attachment_id>/", shares.file, name="shared-file"),
     path("shared/<str:token>/<uuid:message_id>/<int:index>/", shares.artifact, name="shared-artifact"),
     path("<uuid:thread_id>/files/", files.upload, name="upload"),
     path("<uuid:thread_id>/files/<uuid:attachment_id>/remove/", files.remove, name="remove-file"),

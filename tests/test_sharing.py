@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -14,7 +15,7 @@ from django.utils.safestring import SafeString
 import chatapp
 from chatapp import sharing
 from chatapp.errors import Refused
-from chatapp.models import Message, Run, Share, Thread
+from chatapp.models import Attachment, Message, Run, Share, Thread
 from chatapp.parts import HtmlPart, Part, load_parts
 from project.specimens import PARTS
 from tests.conftest import make_thread
@@ -335,3 +336,65 @@ def test_staff_see_links_without_their_content_and_may_take_them_back(
     assert str(row.pk) in listed
     assert "Basel" not in listed + shown
     assert visitor.get(link).status_code == 404
+
+
+def attach(thread: Thread, owner: Any) -> Attachment:
+    """A file in the last question of the thread."""
+    question = Message.objects.get(thread=thread, text="And now?")
+    row = Attachment(
+        owner=owner,
+        thread=thread,
+        message=question,
+        name="stops.csv",
+        media_type="text/csv",
+        size_bytes=4,
+        sent_bytes=4,
+    )
+    row.file.save("stops.csv", ContentFile(b"a,b\n"), save=True)
+    question.parts = [row.to_part().dump(), *question.parts]
+    question.save()
+    return row
+
+
+@pytest.fixture
+def storage(tmp_path: Any, settings: Any) -> None:
+    """A folder for files."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.mark.usefixtures("storage")
+def test_files_are_shared_only_if_they_are_chosen(
+    owner: Any, owner_client: Client, visitor: Client, thread: Thread
+) -> None:
+    row = attach(thread, owner)
+    without, with_files = make_link(owner_client, thread), make_link(owner_client, thread, files="1")
+
+    assert "stops.csv" not in visitor.get(without).content.decode()
+    assert visitor.get(f"{without}files/{row.pk}/").status_code == 404
+    assert f'href="{with_files}files/{row.pk}/"' in visitor.get(with_files).content.decode()
+    response = visitor.get(f"{with_files}files/{row.pk}/")
+
+    assert response.content == b"a,b\n"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="stops.csv"'
+    assert visitor.get(f"/chat/files/{row.pk}/").status_code == 302
+    Share.objects.update(revoked_at=timezone.now())
+    assert visitor.get(f"{with_files}files/{row.pk}/").status_code == 404
+
+
+@pytest.mark.usefixtures("storage")
+@pytest.mark.django_db(transaction=True)
+def test_who_goes_on_has_files_of_their_own(
+    owner: Any, owner_client: Client, stranger: Any, stranger_client: Client, thread: Thread
+) -> None:
+    row = attach(thread, owner)
+    link = make_link(owner_client, thread, files="1")
+
+    stranger_client.post(f"{link}fork/")
+    Thread.objects.filter(pk=thread.pk).update(head=None)
+    thread.delete()
+
+    copy = Attachment.objects.get()
+    assert (copy.owner, copy.name, copy.pk == row.pk) == (stranger, "stops.csv", False)
+    assert stranger_client.get(f"/chat/files/{copy.pk}/").content == b"a,b\n"
+    page = stranger_client.get(f"/chat/{copy.thread_id}/").content.decode()
+    assert f"/chat/files/{copy.pk}/" in page

@@ -38,6 +38,10 @@ class FilePart(Part):
     """The beginning of its text."""
 
     @property
+    def shared(self) -> Part:
+        return self  # where its person wants files to be shared at all; see chatapp.sharing
+
+    @property
     def look(self) -> Look:
         """image, pdf or text."""
         return get_look(self.media_type)

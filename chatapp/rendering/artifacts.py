@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -28,23 +30,38 @@ MAX_TEXT: Final = 1000
 """Characters that are shown of one text in a tree, or of one cell."""
 
 
-_get_address: ContextVar[Callable[[str, int], str] | None] = ContextVar("chatapp_get_address", default=None)
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where what a message holds is to be found."""
+
+    artifact: Callable[[str, int], str] = lambda message, index: reverse("chatapp:artifact", args=[message, index])
+    """Of the part at this index of a message."""
+
+    file: Callable[[UUID], str] = lambda attachment: reverse("chatapp:file", args=[attachment])
+    """Of a file that was sent."""
+
+
+_addresses: ContextVar[Addresses] = ContextVar("chatapp_addresses", default=Addresses())  # noqa: B039  # it is frozen
 
 
 def get_address(message: str, index: int) -> str:
     """Address of what the part at this index of a message holds."""
-    special = _get_address.get()
-    return special(message, index) if special else reverse("chatapp:artifact", args=[message, index])
+    return _addresses.get().artifact(message, index)
+
+
+def get_file_address(attachment: UUID) -> str:
+    """Address of a file that was sent."""
+    return _addresses.get().file(attachment)
 
 
 @contextmanager
-def addresses(get: Callable[[str, int], str]) -> Iterator[None]:
-    """In it, what is drawn is to be found elsewhere than in a thread of the reader: where `get` says."""
-    token = _get_address.set(get)
+def use(addresses: Addresses) -> Iterator[None]:
+    """In it, what is drawn is found elsewhere than in a thread of the reader."""
+    token = _addresses.set(addresses)
     try:
         yield
     finally:
-        _get_address.reset(token)
+        _addresses.reset(token)
 
 
 def draw_code(part: CodeArtifact) -> SafeString:

@@ -4,11 +4,13 @@ Sync: called in the database thread.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.core.files.base import ContentFile
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -112,6 +114,34 @@ def _to_chat_file(row: Attachment) -> ChatFile:
         height=row.height,
         load=partial(read, row),
     )
+
+
+def copy_files(message: Message, owner_id: Any) -> bool:
+    """Give a stored copy of a message files of its own, in place of those of the original; whether it has any.
+
+    Changes `message.parts`, which is for the caller to save. A file whose content is gone stays as it is: gone.
+    """
+    parts = message.load_parts()
+    originals = Attachment.objects.in_bulk(find_ids(parts))
+    for place, part in enumerate(parts):
+        original = originals.get(part.attachment) if isinstance(part, FilePart) else None
+        if original is not None:
+            with suppress(OSError):
+                parts[place] = _copy_file(original, message, owner_id).to_part()
+    message.parts = [part.dump() for part in parts]
+    return bool(originals)
+
+
+def _copy_file(original: Attachment, message: Message, owner_id: Any) -> Attachment:
+    kept = ("name", "media_type", "size_bytes", "sent_bytes", "sha256", "width", "height", "text")
+    copy = Attachment(
+        owner_id=owner_id,
+        thread_id=message.thread_id,
+        message=message,
+        **{name: getattr(original, name) for name in kept},
+    )
+    copy.file.save(original.name, ContentFile(read(original)), save=True)
+    return copy
 
 
 def read(row: Attachment) -> bytes:

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 
 from chatapp.artifacts import CodeArtifact, ImageArtifact, JsonArtifact, MarkdownArtifact, TableArtifact
 from chatapp.artifacts.tables import PAGE_ROWS
+from chatapp.files.parts import FilePart
 from chatapp.rendering import artifacts, markdown
 from chatapp.rendering.source import scrub
 
@@ -21,6 +22,12 @@ def artifact_url(part_id: str) -> str:
     """Address of what this part holds; empty for one that is not in a stored message."""
     place = _PLACE.fullmatch(part_id)
     return artifacts.get_address(place[1], int(place[2])) if place else ""
+
+
+@register.simple_tag
+def file_url(part: FilePart) -> str:
+    """Address of this file."""
+    return artifacts.get_file_address(part.attachment)
 
 
 @register.filter

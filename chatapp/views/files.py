@@ -83,6 +83,11 @@ def file(request: HttpRequest, attachment_id: UUID) -> HttpResponse:
     found = get_policy().get_attachment(request.user, attachment_id)
     if found is None:
         raise Http404("no such file")
+    return send_file(request, found)
+
+
+def send_file(request: HttpRequest, found: Attachment) -> HttpResponse:
+    """The answer for somebody who may read this file."""
     is_thumb = "thumb" in request.GET
     is_image = get_look(found.media_type) == "image"
     if is_thumb and not is_image:

@@ -18,11 +18,12 @@ from chatapp.conf import settings
 from chatapp.errors import Refused
 from chatapp.models import Share
 from chatapp.policy import get_policy
-from chatapp.rendering.artifacts import addresses
+from chatapp.rendering.artifacts import Addresses, use
 from chatapp.rendering.renderer import render_transcript
 
 from .access import personal, private
 from .artifacts import show
+from .files import send_file
 
 
 @private
@@ -107,7 +108,12 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
         if not request.user.is_authenticated and sharing.wants_sign_in(token):
             return _seal(redirect_to_login(request.get_full_path()))
         raise not_found()
-    with addresses(lambda message, index: reverse("chatapp:shared-artifact", args=[token, message, index])):
+    with use(
+        Addresses(
+            artifact=lambda message, index: reverse("chatapp:shared-artifact", args=[token, message, index]),
+            file=lambda attachment: reverse("chatapp:shared-file", args=[token, attachment]),
+        )
+    ):
         messages = render_transcript(sharing.load_views(row))
     assistant = registry.get(row.assistant)
     context = {
@@ -130,6 +136,17 @@ def artifact(request: HttpRequest, token: str, message_id: UUID, index: int) -> 
     if not isinstance(part, Artifact):
         raise not_found()
     return _seal(show(request, part))
+
+
+@personal
+@require_safe
+def file(request: HttpRequest, token: str, attachment_id: UUID) -> HttpResponse:
+    """A file that was shared, as its own address gives it to its owner."""
+    row = sharing.find(request.user, token)
+    found = sharing.find_file(row, attachment_id) if row is not None else None
+    if found is None:
+        raise not_found()
+    return _seal(send_file(request, found))
 
 
 @private

@@ -80,6 +80,7 @@ DOORS = {
     "shared": Door(is_for_visitors=True),
     "fork-share": Door("POST"),
     "shared-artifact": Door(is_for_visitors=True),
+    "shared-file": Door(is_for_visitors=True),
     "import": Door(is_of_a_thread=False),
     "search": Door(queries=("", "?q=my+name"), is_of_a_thread=False),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),

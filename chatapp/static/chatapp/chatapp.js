@@ -809,7 +809,7 @@ function startPage() {
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.shiftKey || event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
-    if (document.querySelector("dialog[open]") || !isLive()) return; // the browser closes a dialog
+    if (document.querySelector("dialog[open], :popover-open") || !isLive()) return; // the browser closes a dialog
     event.preventDefault();
     stopAnswer(); // everything else that is open would have closed first
   }, { signal });
