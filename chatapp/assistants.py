@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +19,6 @@ from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
 from chatapp.profiles import ChatConfig
-from chatapp.providers.base import get_provider
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
@@ -260,13 +258,6 @@ class Assistant(Customizable):
         built_in = {name: command for name, command in BUILT_IN.items() if name in allowed}
         own = name_commands(self.get_commands(user), type(self).__qualname__)
         return {**built_in, **{command.name: command for command in get_commands()}, **own}
-
-    def find_model(self) -> str:
-        """The model that answers where nobody chose another; empty if its provider is not configured."""
-        try:
-            return self.model or get_provider(self.provider).model
-        except ImproperlyConfigured:
-            return ""  # A system check says so.
 
     def get_context_sources(self, user: Any) -> Sequence[ContextSource]:
         """What this person can mention, as far as the sources themselves allow it."""

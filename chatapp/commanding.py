@@ -23,6 +23,7 @@ from chatapp.actions import Posted, find_assistant, make_thread, not_found
 from chatapp.assistants import Assistant
 from chatapp.commands import BUILT_IN, Command, read_typed
 from chatapp.conf import settings
+from chatapp.customizing import name_models
 from chatapp.errors import ChatappError, Refused
 from chatapp.models import Message, Thread
 from chatapp.models.calls import in_database
@@ -162,11 +163,7 @@ def _done(client_id: UUID, *, notice: str = "", download: str = "", is_new: bool
 def _list_models(user: Any, assistant: Assistant) -> tuple[str, Sequence[str]]:
     """The model that answers by itself, and all that can be chosen, that one first."""
     own = assistant.find_model()
-    return own, list(dict.fromkeys(filter(None, [own, *_name_models(assistant.get_models(user))])))
-
-
-def _name_models(models: Sequence[str | tuple[str, str]]) -> list[str]:
-    return [model if isinstance(model, str) else model[0] for model in models]
+    return own, list(dict.fromkeys(filter(None, [own, *name_models(assistant.get_models(user))])))
 
 
 @in_database

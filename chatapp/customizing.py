@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from chatapp.menu import MODEL, SettingsItem, check_items
+from chatapp.providers.base import get_provider
 from chatapp.sampling import SAMPLING, ModelConfig, check_config, get_digest, list_controls
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ class Customizable:
     """Whether there is a button "Settings" at all."""
 
     models: ClassVar[Sequence[str | tuple[str, str]]] = ()
-    """Models to choose from: names, or pairs of a name and what people read. Empty: `model` answers everybody."""
+    """Models to choose from: names, or pairs of a name and what people read. The first answers who did not choose, or
+    `model` if there is one. Empty: nobody chooses."""
 
     show_configuration_controls: ClassVar[bool] = False
     """Whether the settings have the six numbers of chatapp.ModelConfig; if so, they are sent with each request."""
@@ -51,6 +54,13 @@ class Customizable:
         """The models that this person may choose from."""
         return self.models
 
+    def find_model(self) -> str:
+        """The model that answers where nobody chose another; empty if its provider is not configured."""
+        try:
+            return self.model or next(iter(name_models(self.models)), "") or get_provider(self.provider).model
+        except ImproperlyConfigured:
+            return ""  # A system check says so.
+
     def on_settings_change(self, thread: "Thread | None", key: str, value: Any, user: Any) -> Any:
         """Called when this person has set something, after it is stored; for an action with None.
 
@@ -60,7 +70,10 @@ class Customizable:
 
     def list_settings(self, user: Any) -> tuple[SettingsItem, ...]:
         """What get_settings and get_models give, checked, and the numbers if they are shown. Raises ValueError."""
-        return self._join(self.get_settings(user), self.get_models(user), type(self).__qualname__)
+        models = list(self.get_models(user))
+        if models and self.model and self.model not in name_models(models):
+            models.insert(0, self.model)
+        return self._join(self.get_settings(user), models, type(self).__qualname__)
 
     def list_declared(self) -> tuple[SettingsItem, ...] | None:
         """What everybody may set; None if that depends on the person."""
@@ -70,7 +83,10 @@ class Customizable:
         return self.list_settings(None)
 
     def _join(
-        self, settings: Sequence[SettingsItem | Mapping[str, Any]], models: Sequence[str | tuple[str, str]], where: str
+        self,
+        settings: Sequence[SettingsItem | Mapping[str, Any]],
+        models: Sequence[str | tuple[str, str]],
+        where: str,
     ) -> tuple[SettingsItem, ...]:
         items = list(check_items(settings, f"{where}.settings"))
         if models:
@@ -111,3 +127,8 @@ class Customizable:
     def config_digest(self) -> str:
         """Differs whenever `config` does."""
         return get_digest(self.config)
+
+
+def name_models(models: Sequence[str | tuple[str, str]]) -> list[str]:
+    """What providers call these models."""
+    return [model if isinstance(model, str) else model[0] for model in models]

@@ -296,7 +296,7 @@ class Chooses(chatapp.Assistant):
 async def test_an_answer_is_tried_again_with_another_model(line: Line) -> None:
     line.declares(Chooses)
     await line.answer("One")
-    assert [label for _, label in (await look(line))[1].models] == ["small", "The large one"]
+    assert [label for _, label in (await look(line))[1].models] == ["The large one"]
 
     await actions.retry(line.owner, line.thread_id, model="large")
     await line.ended(2)

@@ -119,7 +119,7 @@ async def test_a_signal_tells_what_was_given_and_taken_back(line: Line) -> None:
     heard: list[Any] = []
 
     async def hear(sender: Any, message_id: UUID, feedback: Feedback | None, **kwargs: Any) -> None:
-        heard.append((sender.__mro__[-2], message_id, feedback and feedback.rating))
+        heard.append((issubclass(sender, chatapp.Assistant), message_id, feedback and feedback.rating))
 
     signals.feedback_given.connect(hear)
     run = await line.answer()
@@ -127,7 +127,7 @@ async def test_a_signal_tells_what_was_given_and_taken_back(line: Line) -> None:
     await rate(line, run.reply_id, "")
     signals.feedback_given.disconnect(hear)
 
-    assert heard == [(chatapp.Assistant, run.reply_id, "bad"), (chatapp.Assistant, run.reply_id, None)]
+    assert heard == [(True, run.reply_id, "bad"), (True, run.reply_id, None)]
 
 
 async def test_the_rating_goes_with_its_message(line: Line) -> None:

@@ -44,7 +44,10 @@ async def test_a_word_of_an_answer_is_found_within_a_second_after_it_was_said(li
     assert hit.url == f"/chat/{thread.pk}/#m-{thread.head_id}"
 
 
-async def test_a_question_and_a_new_title_are_found_at_once_and_a_deleted_thread_never(line: Line) -> None:
+async def test_a_question_and_a_new_title_are_found_at_once_and_a_deleted_thread_never(
+    line: Line, settings: Any
+) -> None:
+    settings.CHATAPP = {**settings.CHATAPP, "UNDO_SECONDS": 0}
     await line.answer("Where is my Bücherregal?")
 
     assert len((await sync_to_async(searching.find)(line.owner, "bucherregal")).hits) == 1

@@ -74,5 +74,5 @@ def test_the_message_box_says_whom_it_is_for_whatever_they_are_declared_as(owner
     with registry.override(Support, parrot):
         pages = [owner_client.get(f"/chat/new/{slug}/").content.decode() for slug in ("support", "parrot")]
 
-    hints = [re.findall(r'<textarea[^>]*placeholder="([^"]*)"', page) for page in pages]
+    hints = [re.findall(r'<textarea id="chat-text"[^>]*placeholder="([^"]*)"', page) for page in pages]
     assert hints == [["Message Support &lt;b&gt;…"], ["Message Parrot…"]]

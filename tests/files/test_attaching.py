@@ -285,7 +285,8 @@ async def test_what_is_taken_away_before_it_is_sent_is_gone(taker: Line, strange
     assert not await Attachment.objects.aexists()
 
 
-async def test_files_go_with_their_thread_and_with_their_owner(taker: Line) -> None:
+async def test_files_go_with_their_thread_and_with_their_owner(taker: Line, settings: Any) -> None:
+    settings.CHATAPP = {**settings.CHATAPP, "UNDO_SECONDS": 0}
     sent = await stage(taker)
     await send(taker, sent)
     await taker.ended()

@@ -144,7 +144,7 @@ def draw_page(thread_id: UUID) -> str:
     html = renderer.render_messages(views, thread_id=thread_id)
     cursors = f"{live.pk}:0" if live else ""
     todos = render_todos(load_todos(thread.todos) if thread else ())
-    empty = '<h1 id="chat-title"></h1><p id="chat-action"></p><div id="chat-threads"></div>'
+    empty = '<h1 id="chat-title"></h1><p id="chat-action"></p><div id="chat-threads"></div><div id="chat-undo"></div>'
     empty += f'<div id="chat-greeting"></div><div id="chat-todos">{todos}</div>'
     return f'<i id="chat-cursor">{cursors}</i>{empty}<div id="chat-thread">{html}</div>'
 

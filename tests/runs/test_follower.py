@@ -80,7 +80,8 @@ def reload(line: Line) -> Page:
     views = transcript.load_views(thread, transcript.get_path(thread), user=line.owner)
     html = renderer.render_messages(views, thread_id=thread.pk)
     return Page(
-        f'<div id="chat-thread">{html}</div><div id="chat-threads"></div><h1 id="chat-title">{thread.title}</h1>'
+        f'<div id="chat-thread">{html}</div><div id="chat-threads"></div>'
+        f'<div id="chat-undo"></div><h1 id="chat-title">{thread.title}</h1>'
         '<div id="chat-todos"></div><i id="chat-cursor"></i><span id="chat-action"></span><div id="chat-notice"></div>'
     )
 

@@ -52,6 +52,7 @@ def draw_page(user: Any, thread_id: UUID, *, in_visit: bool) -> tuple[str, str |
         f'<i id="chat-cursor">{f"{live.pk}:0" if live else ""}</i><h1 id="chat-title"></h1><p id="chat-action"></p>'
         f'<div id="chat-greeting">{render_welcome(above.welcome)}</div><div id="chat-todos"></div>'
         f'<div id="chat-thread">{renderer.render_messages(views, thread_id=thread_id)}</div><ul id="chat-threads"></ul>'
+        '<div id="chat-undo"></div>'
     )
     digest = above.welcome.digest if above.welcome is not None else "none"
     return html, digest if in_visit else None
