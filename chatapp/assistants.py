@@ -144,9 +144,6 @@ class Assistant(Customizable):
     context_sources: ClassVar[Sequence[ContextSource] | None] = None
     """Only these can be mentioned, whatever `enable_context` says. None: all of the site, if that is true."""
 
-    provider: ClassVar[str] = "default"
-    """Alias in CHATAPP["PROVIDERS"]."""
-
     profile: ClassVar[ChatConfig | None] = None
     """The configuration of a PyWry chat. What the class declares itself wins over it."""
 

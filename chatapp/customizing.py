@@ -38,6 +38,9 @@ class Customizable:
     options: ClassVar[Mapping[str, Any]] = {}
     """Sampling options for the provider, such as {"temperature": 0.2}, "seed" or "stop"; what people may set wins."""
 
+    provider: ClassVar[str] = "default"
+    """Alias in CHATAPP["PROVIDERS"]."""
+
     model: ClassVar[str] = ""
     """Model to ask. Empty: the provider's own."""
 

@@ -183,11 +183,11 @@ async def test_what_is_picked_after_an_at_is_a_pill_that_goes_with_the_message(o
     await model.finish("31.")
     await visit.until_state("complete")
     await expect(get_pills(visit)).to_have_count(0)
-    await expect(visit.questions.locator(".chat-context")).to_have_text(["Mentioned: Sales Data"])
+    await expect(visit.asked.locator(".chat-context")).to_have_text(["Mentioned: Sales Data"])
     sent: list[dict[str, Any]] = [frame for frame in visit.sent if frame.get("type") == "post"]
     assert [frame["mentions"] for frame in sent] == [["sales"]]
     await visit.page.reload()
-    await expect(visit.questions.locator(".chat-context")).to_have_count(1)
+    await expect(visit.asked.locator(".chat-context")).to_have_count(1)
 
 
 async def test_a_message_that_is_refused_brings_its_pills_back(open_page: Open) -> None:
@@ -233,4 +233,4 @@ async def test_a_command_takes_no_pills_with_it(open_page: Open) -> None:
     await expect(visit.said).to_have_text("You said hi")
 
     await expect(get_pills(visit)).to_have_text(["Sales Data"])
-    await expect(visit.questions.locator(".chat-context")).to_have_count(0)
+    await expect(visit.asked.locator(".chat-context")).to_have_count(0)

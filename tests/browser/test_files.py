@@ -65,7 +65,7 @@ async def test_files_are_picked_sent_shown_and_the_same_after_a_reload(taking: V
     await visit.ask(f"The same? {QUESTION}")
 
     await expect(get_pills(visit)).to_have_count(0)
-    await expect(visit.questions.locator(".chat-file")).to_contain_text("orders.csv")
+    await expect(visit.asked.locator(".chat-file")).to_contain_text("orders.csv")
     await model.finish("Yes.")
     await visit.until_state("complete")
     await visit.page.reload()
@@ -86,7 +86,7 @@ async def test_a_file_alone_is_a_message(taking: Visit, model: Model) -> None:
     await pick(taking, ORDERS)
     await taking.button("Send message").click()  # It waits for the upload.
 
-    await expect(taking.questions.locator(".chat-file")).to_have_count(1)
+    await expect(taking.asked.locator(".chat-file")).to_have_count(1)
     (sent,) = [frame for frame in taking.sent if frame["type"] == "post"]
     assert (sent["text"], len(sent["attachments"])) == ("", 1)
 
@@ -175,7 +175,7 @@ async def test_without_script_files_go_with_the_form(open_page: Open) -> None:
     await visit.page.get_by_label("Attach files").set_input_files([ORDERS])
     await visit.page.get_by_role("button", name="Send message").click()
 
-    await expect(visit.questions.locator(".chat-file")).to_contain_text("orders.csv")
+    await expect(visit.asked.locator(".chat-file")).to_contain_text("orders.csv")
 
 
 async def test_where_no_files_are_taken_there_is_no_button(open_page: Open) -> None:

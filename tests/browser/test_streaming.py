@@ -179,7 +179,7 @@ async def test_thinking_is_folded_and_apart_from_what_was_said(visit: Visit) -> 
     await visit.ask("fault:thinking")
     await visit.until_state("complete")
 
-    fold = visit.answer.locator("details")
+    fold = visit.answer.locator("details.chat-thinking")
     await expect(fold.locator("summary")).to_contain_text("Thought for")
     assert await fold.get_attribute("open") is None
     await fold.locator("summary").click()

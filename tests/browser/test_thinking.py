@@ -26,12 +26,12 @@ class Slow:
     @property
     def panel(self) -> Locator:
         """The panel of thinking."""
-        return self.visit.answer.locator("details")
+        return self.visit.answer.locator("details.chat-thinking")
 
     @property
     def head(self) -> Locator:
         """What stands in its head."""
-        return self.panel.locator("summary")
+        return self.panel.locator("> summary")
 
     async def move(self, milliseconds: int) -> None:
         """Let time pass."""
@@ -123,7 +123,7 @@ async def test_how_long_it_thought_is_there_after_a_reload(open_page: Open, mode
     await visit.ask(QUESTION)
     await model.finish("<thinking>\n<topic>Reading</topic>\nIt says so.\n</thinking>\nDone.")
     await visit.until_state("complete")
-    summary = visit.answer.locator("summary")
+    summary = visit.answer.locator(".chat-thinking > summary")
     await expect(summary).to_have_text("Thought for a moment")
 
     await visit.page.reload()

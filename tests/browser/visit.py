@@ -46,9 +46,14 @@ class Visit:
         return self.page.get_by_role("log", name="Conversation")
 
     @property
+    def asked(self) -> Locator:
+        """The messages of this person."""
+        return self.page.get_by_role("article", name="You said")
+
+    @property
     def questions(self) -> Locator:
-        """What this person said."""
-        return self.page.get_by_role("article", name="You said").locator("[data-chat-text]")
+        """What this person said in them."""
+        return self.asked.locator("[data-chat-text]")
 
     @property
     def answer(self) -> Locator:

@@ -870,6 +870,7 @@ function isShortcut({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
 /** What is pressed before the script that answers to it is here does what it says a moment later. */
 function holdBack(event) {
   const { target } = event;
+  if (!event.isTrusted) return; // no hand did it
   if (!isUsed) {
     isUsed = true;
     loadModules();
@@ -878,7 +879,7 @@ function holdBack(event) {
   const isControl = event.type === "click" && target.closest?.(`button, summary, [role=button]${isPlain ? ", .chat-side a" : ""}`);
   const isKey = event.type === "keydown" && isShortcut(event);
   const loading = [...modules.values()].filter(Boolean);
-  if (!event.isTrusted || !loading.length || !(isControl || isKey)) return;
+  if (!loading.length || !(isControl || isKey)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));

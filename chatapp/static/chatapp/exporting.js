@@ -3,7 +3,7 @@
    An ES module, loaded when somebody first touches the page. Without it the files of the same menu can be downloaded. */
 
 const say = (text, level) => document.dispatchEvent(new CustomEvent("chat:say", { detail: { text, level } }));
-const getMenu = () => document.getElementById("chat-files");
+const getMenu = () => document.getElementById("chat-take-out");
 
 async function load(address) {
   const answer = await fetch(address, { redirect: "error" });
@@ -42,7 +42,7 @@ async function copy(button) {
 document.addEventListener("click", ({ target }) => {
   const button = target.closest?.("[data-chat-copy-all]");
   if (button) copy(button);
-  if (target.closest?.("#chat-files :is(a, button)")) getMenu().hidePopover();
+  if (target.closest?.("#chat-take-out :is(a, button)")) getMenu().hidePopover();
 });
 
 // On the window, before it gets to those who stop an answer with it.

@@ -98,7 +98,7 @@ function filter({ kind: what, query }) {
   const palette = getPalette();
   const wanted = query.toLocaleLowerCase();
   for (const row of palette.querySelectorAll('[role="option"]')) {
-    const name = (row.dataset.chatCommand ?? row.dataset.chatPrompt ?? "").toLocaleLowerCase();
+    const name = (row.dataset.chatCommand ?? row.dataset.chatTitle ?? "").toLocaleLowerCase();
     row.hidden = what === "commands" && !name.startsWith(wanted);
   }
   for (const group of palette.querySelectorAll('[role="group"]')) group.hidden = !group.querySelector('[role="option"]:not([hidden])');
@@ -123,7 +123,7 @@ function setText(text, caret = text.length) {
 }
 
 function pick(row) {
-  const { chatCommand, chatPrompt: title, chatText: text, chatSourceId } = row.dataset;
+  const { chatCommand, chatTitle: title, chatText: text, chatSourceId } = row.dataset;
   const box = getBox();
   const typed = read(box);
   close();

@@ -70,7 +70,11 @@ function use({ title = "", text }) {
   else putIntoBox(text);
 }
 
-document.addEventListener("chat:prompt", ({ detail }) => use(detail));
+document.addEventListener("chat:prompt", (event) => {
+  if (event.defaultPrevented) return; // somebody else has it
+  event.preventDefault();
+  use(event.detail);
+});
 
 document.addEventListener("click", (event) => {
   const entry = event.target.closest?.("[data-chat-prompt]");
