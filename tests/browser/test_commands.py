@@ -78,13 +78,18 @@ async def test_a_slash_opens_a_list_that_is_filtered_walked_and_picked_from(open
 async def test_picking_a_prompt_tells_the_page_or_fills_the_box(open_page: Open) -> None:
     visit = await open_page(PAGE)
 
-    await write(visit, "/apo")
+    await write(visit, "/say it")
     await expect(get_rows(visit)).to_have_count(1)
     await get_rows(visit).click()
-    await expect(visit.box).to_have_value("Write an apology to {{customer}}.")
+    await expect(visit.box).to_have_value("Say it shorter")
+    await write(visit, "/apo")
+    await get_rows(visit).click()
+    await visit.page.get_by_role("dialog", name="Apology letter").get_by_role("textbox").fill("Ann")
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.box).to_have_value("Write an apology to Ann.")
     await visit.page.evaluate(
-        """() => document.addEventListener("chat:prompt", (event) => {
-                   event.preventDefault(); document.title = JSON.stringify(event.detail); })"""
+        """() => addEventListener("chat:prompt", (event) => {
+                   event.preventDefault(); document.title = JSON.stringify(event.detail); }, { capture: true })"""
     )
     await write(visit, "/apo")
     await get_rows(visit).click()

@@ -72,7 +72,7 @@ async def test_files_are_picked_sent_shown_and_the_same_after_a_reload(taking: V
     await visit.until_modules()
 
     await expect(get_pills(visit)).to_have_count(0)
-    picture = visit.questions.get_by_role("link", name="photo.png")
+    picture = visit.asked.get_by_role("link", name="photo.png")
     await picture.click()
     dialog = visit.page.get_by_role("dialog", name="photo.png")
     await expect(dialog.get_by_role("img")).to_be_visible()

@@ -237,7 +237,7 @@ document.addEventListener("click", ({ target }) => {
   const summary = target.closest(".chat-folder summary");
   if (button && button !== pressed) openMenu(button);
   else if (target.closest(".chat-menu")) choose(target.closest("button")?.dataset.chatDo);
-  else if (target.closest("dialog [data-chat-cancel]")) target.closest("dialog").close();
+  else if (target.closest("dialog [data-chat-close]")) target.closest("dialog").close();
   else if (summary) {
     const { chatFolder } = summary.closest("[data-chat-folder]").dataset;
     post(getFolderAddress(chatFolder), { do: summary.parentElement.open ? "close" : "open" }); // it is about to be the other
