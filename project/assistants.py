@@ -71,7 +71,6 @@ class Guide(chatapp.Assistant):
         ("Find what is wrong", "Look for mistakes in your last answer, and mend them."),
     ]
     attachments = True
-    tools = [chatapp.CONTEXT_TOOL]
     enable_context = True
     instructions = (
         "You are a friendly, precise assistant. Answer in the language of the question. Use Markdown where it helps: "

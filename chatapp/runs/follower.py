@@ -169,7 +169,9 @@ class Follower:
             said, self._notices = self._notices, []
             for html in fragments.write_frames(said):
                 yield Frame(html)
-        if self._feed is not None:
+        # Who wants everything gets the messages first, and then what is being said in them.
+        wants_all = self._is_stale and self._page.last is None and not self._page.cursors
+        if self._feed is not None and not wants_all:
             for frame in self._take_steps(self._feed):
                 yield frame
             if self._feed.is_done:
@@ -231,6 +233,9 @@ class Follower:
             else:
                 # Its process does not answer; the sweep will end it, and the watch will wake us.
                 self._page.is_live = True
+        elif self._feed is not None and not self._page.cursors.get(self._feed.run_id):
+            frames += self._take_steps(self._feed)
+            self._news.set()  # It may have ended meanwhile.
         return frames
 
     async def _find(self, page: PageState, *, with_list: bool) -> Found:

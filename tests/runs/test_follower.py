@@ -115,6 +115,21 @@ async def test_a_page_that_lost_the_second_half_of_a_step_does_not_get_the_first
     assert page.cursors == {str(run.pk): 3}
 
 
+async def test_who_asks_for_everything_in_mid_answer_gets_what_is_being_said_into_its_message(line: Line) -> None:
+    line.says("One.\n\nTwo", gate("hold"), " and three.")
+    await line.post()
+    async with open_tab(line) as tab:
+        await tab.until(lambda page: "Two" in page.text)
+
+        tab.follower.resume({}, None)
+        await tab.receive()
+        line.provider.release("hold")
+        page = await tab.until(lambda page: page.state == "complete")
+
+    assert page.missed == []
+    assert page.thread == (await reload(line)).thread
+
+
 # ---- from nothing to everything
 
 

@@ -82,7 +82,7 @@ async def test_what_streams_here_is_followed_there_cancelled_there_and_equal_aft
     begun = await person.post("/stage/begin/", {"question": "fault:slow-drip;n=400;delay=0.05"}, place=HERE)
     middle = await load(person, place=THERE)
 
-    count = await follow(person, there, place=THERE, until=lambda shown: "word9" in shown.read("log"))
+    count = await follow(person, there, place=THERE, until=lambda shown: "word60" in shown.read("log"))
     cancelled = await person.post(there.found["data-chat-live"].replace("/live/", "/cancel/"), place=THERE)
     await follow(person, there, place=THERE, until=lambda shown: shown.read("status") == "cancelled")
 
