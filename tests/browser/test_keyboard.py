@@ -64,6 +64,7 @@ async def test_everything_can_be_done_by_keyboard_alone(visit: Visit, model: Mod
     # Another name.
     await tab_to(visit, "Rename", back=True)
     await keyboard.press("Enter")
+    await expect(visit.page.get_by_role("textbox", name="Name of the conversation")).to_be_focused()
     await keyboard.press("Control+a")
     await keyboard.type("Mine")
     await keyboard.press("Enter")
@@ -139,6 +140,7 @@ async def test_everything_can_be_done_by_touch_alone(phone: Visit, model: Model)
 
     await phone.page.get_by_label("Rename", exact=True).tap()
     field = phone.page.get_by_role("textbox", name="Name of the conversation")
+    await expect(field).to_be_focused()
     await field.fill("Mine")
     await field.press("Enter")
     await expect(title).to_have_text("Mine")

@@ -35,7 +35,9 @@ async def test_a_conversation_is_shared_by_keyboard_and_read_by_somebody_who_is_
     await expect(other.page.get_by_role("heading", name="My parcel")).to_be_visible()
     await expect(other.page.get_by_role("article")).to_have_count(2)
     await other.page.locator(".chat-code").hover()
-    await other.page.locator(".chat-code").get_by_role("button", name="Copy").click()
+    copy = other.page.locator(".chat-code").get_by_role("button", name="Copy")
+    await copy.click()
+    await expect(copy).to_contain_class("chat-copied")
     assert await other.page.evaluate("navigator.clipboard.readText()") == "print('Bern')\n"
 
     await dialog.get_by_role("link", name="Manage links").click()
