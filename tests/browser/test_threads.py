@@ -1,6 +1,7 @@
 """The list of conversations in Chromium: what people do in it, in all tabs, by keyboard and touch; 5,000 of them."""
 
 import asyncio
+from contextlib import suppress
 
 from playwright.async_api import Locator, expect
 
@@ -161,7 +162,11 @@ async def test_a_folder_is_made_filled_closed_and_stays_so_in_all_tabs(open_page
 
     for tab in (visit, other):
         await expect(tab.page.locator(".chat-folder").get_by_role("link", name="Parcels")).to_be_visible()
-    await other.page.get_by_label("Folder Work", exact=True).click()
+    for _ in range(3):  # A list that comes in between press and release takes the click with it.
+        await other.page.get_by_label("Folder Work", exact=True).click()
+        with suppress(AssertionError):
+            await expect(get_link(other, "Parcels")).to_have_count(0, timeout=2000)
+            break
     await expect(get_link(visit, "Parcels")).to_have_count(0)
     await visit.page.reload()
     await expect(visit.page.locator(".chat-folder details")).not_to_have_attribute("open", "")

@@ -882,7 +882,12 @@ function holdBack(event) {
   if (!loading.length || !(isControl || isKey)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  Promise.all(loading).then(() => target.dispatchEvent(new event.constructor(event.type, event)));
+  const { type, clientX, clientY } = event;
+  Promise.all(loading).then(() => {
+    // A frame may have put another in its place meanwhile.
+    const there = () => (type === "click" ? document.elementFromPoint(clientX, clientY) : document.activeElement);
+    (target.isConnected ? target : there())?.dispatchEvent(new event.constructor(type, event));
+  });
 }
 for (const type of ["pointerdown", "touchstart", "dragenter", "keydown", "input", "click"]) addEventListener(type, holdBack, { capture: true });
 addEventListener("wheel", holdBack, { capture: true, passive: true, once: true });
