@@ -79,3 +79,14 @@ def test_an_assistant_whose_scrolling_nobody_knows_is_refused() -> None:
 
     with pytest.raises(ValueError, match="'jump' is not known; known are stick, anchor"):
         Jumping()
+
+
+@pytest.mark.parametrize("path", ["search/", "import/", "shares/"])
+def test_a_page_that_is_no_chat_has_the_styles_of_what_it_shows(owner_client: Client, path: str) -> None:
+    page = owner_client.get(f"/chat/{path}").content.decode()
+
+    assert re.findall(r"<link rel=\"stylesheet\" href=\"/static/chatapp/(\w+)\.css\">", page) == [
+        "chatapp",
+        "parts",
+        "more",
+    ]
