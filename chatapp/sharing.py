@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -112,15 +113,20 @@ def _share_parts(parts: Sequence[Part], *, with_files: bool) -> list[Part]:
     return [part for part in shared if part is not None]
 
 
+def _get_shares(token: str) -> QuerySet[Share]:
+    """The share of this link. That of a conversation which was deleted is gone too, also while that can be undone."""
+    return Share.objects.filter(token_hash=_hash(token), thread__deleted_at=None)
+
+
 def find(user: Any, token: str) -> Share | None:
     """What this link leads to, for this person or a visitor who is not signed in; None if it leads them nowhere."""
-    row = Share.objects.select_related("group").filter(token_hash=_hash(token)).first()
+    row = _get_shares(token).select_related("group").first()
     return row if row is not None and get_policy().may_read_share(user, row) else None
 
 
 def wants_sign_in(token: str) -> bool:
     """Whether a visitor who signs in may learn more: the link is for people with an account."""
-    row = Share.objects.filter(token_hash=_hash(token)).exclude(scope=Share.Scope.LINK).first()
+    row = _get_shares(token).exclude(scope=Share.Scope.LINK).first()
     return row is not None and not row.is_over
 
 

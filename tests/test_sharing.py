@@ -204,6 +204,8 @@ def test_a_link_ends_when_its_time_is_over_and_with_its_conversation(
     Share.objects.filter(pk=row.pk).update(expires_at=timezone.now())
 
     assert (visitor.get(link).status_code, visitor.get(other).status_code) == (404, 200)
+    owner_client.post(f"/chat/{thread.pk}/delete/")
+    assert visitor.get(other).status_code == 404  # also while that can be undone
     Thread.objects.filter(pk=thread.pk).update(head=None)
     thread.delete()
     assert visitor.get(other).status_code == 404
