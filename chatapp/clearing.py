@@ -7,11 +7,9 @@ from django.utils.translation import gettext as _
 
 from chatapp.actions import not_found
 from chatapp.errors import Refused
-from chatapp.models import Thread
 from chatapp.models.calls import in_database
 from chatapp.opening import clear_messages
 from chatapp.policy import get_policy
-from chatapp.runs.hub import get_hub
 
 
 async def clear(user: Any, thread_id: UUID) -> None:
@@ -21,8 +19,6 @@ async def clear(user: Any, thread_id: UUID) -> None:
     """
     await _check(user, thread_id)
     await clear_messages(thread_id)
-    await _store_cleared(thread_id)
-    await get_hub().thread_changed(thread_id, str(user.pk))
 
 
 @in_database
@@ -32,8 +28,3 @@ def _check(user: Any, thread_id: UUID) -> None:
         raise not_found()
     if thread.owner_id != user.pk:
         raise Refused("not_yours", _("Only the owner of this conversation can do that."), status=403)
-
-
-@in_database
-def _store_cleared(thread_id: UUID) -> None:
-    Thread.objects.filter(pk=thread_id).update(todos=[], queued_at=None)

@@ -83,8 +83,7 @@ class Policy:
     def get_prompts(self, user: Any, assistant: Any) -> QuerySet[Prompt]:
         """The prompts of the library that this person may use with this assistant, in order: those for everybody, and
         those for a group of theirs."""
-        groups = getattr(user, "groups", None)  # A site's users may have none.
-        mine = Q(groups=None) if groups is None else Q(groups=None) | Q(groups__in=groups.all())
+        mine = Q(groups=None) | Q(groups__in=_get_groups(user))
         return Prompt.objects.filter(mine, active=True, assistant__in=("", assistant.slug)).distinct()
 
     def can_use(self, user: Any, assistant: Any) -> bool:
@@ -97,8 +96,7 @@ class Policy:
 
     def get_share_groups(self, user: Any) -> QuerySet[Group]:
         """The groups that this person may share with: those that they are in."""
-        groups: QuerySet[Group] = user.groups.order_by("name")
-        return groups
+        return _get_groups(user).order_by("name")
 
     def get_shares(self, user: Any) -> QuerySet[Share]:
         """What this person has shared: their own links."""
@@ -114,7 +112,7 @@ class Policy:
             return False
         if str(share.scope) == Share.Scope.SIGNED_IN or share.owner_id == user.pk:
             return True
-        return bool(user.groups.filter(pk=share.group_id).exists())
+        return share.group_id is not None and _get_groups(user).filter(pk=share.group_id).exists()
 
     def can_command(self, user: Any, assistant: Any, name: str) -> bool:
         """Whether this person may use the slash command of this name. The others are not offered to them.
@@ -195,6 +193,12 @@ class Policy:
 def _lock(user: Any) -> None:
     """Taken first, so that parallel sends of one person are counted one after the other."""
     get_user_model()._default_manager.select_for_update().filter(pk=user.pk).first()
+
+
+def _get_groups(user: Any) -> QuerySet[Group]:
+    """Those that this person is in. A site's users may have none."""
+    groups = getattr(user, "groups", None)
+    return Group.objects.none() if groups is None else groups.all()
 
 
 def get_policy() -> Policy:
