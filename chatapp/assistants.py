@@ -4,13 +4,13 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from chatapp import greetings, handlers, prompts
-from chatapp.commands import BUILT_IN, Command, get_commands, name_commands
+from chatapp.commands import BUILT_IN, Command, get_commands
 from chatapp.conf import BuiltInCommand, SubmitKey, WhileRunning, settings
 from chatapp.contexts import ContextSource, get_sources
 from chatapp.customizing import Customizable
@@ -24,6 +24,8 @@ from chatapp.turn import Turn
 
 Scroll = Literal["stick", "anchor"]
 """See Assistant.scroll."""
+
+_Named = TypeVar("_Named", Tool, Command)
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -182,10 +184,10 @@ class Assistant(Customizable):
             check_icon(cls.icon, f" ({where}.icon)")
         if cls.send_icon:
             check_icon(cls.send_icon, f" ({where}.send_icon)")
-        _name_tools(self.tools, where)
+        _name(self.tools, Tool, where)
         read_declared(self.attachments, f"{where}.attachments")
         self.check_settings(where)
-        name_commands(self.commands, where)
+        _name(self.commands, Command, where)
         unknown = set(cls.builtin_commands or ()) - BUILT_IN.keys()
         if unknown:
             raise ValueError(f"{where}.builtin_commands has {sorted(unknown)}; there are {', '.join(BUILT_IN)}")
@@ -253,7 +255,7 @@ class Assistant(Customizable):
         """All that there is for this person, by name: built in, the site's, its own. The policy has not been asked."""
         allowed = settings.BUILTIN_COMMANDS if self.builtin_commands is None else self.builtin_commands
         built_in = {name: command for name, command in BUILT_IN.items() if name in allowed}
-        own = name_commands(self.get_commands(user), type(self).__qualname__)
+        own = _name(self.get_commands(user), Command, type(self).__qualname__)
         return {**built_in, **{command.name: command for command in get_commands()}, **own}
 
     def get_context_sources(self, user: Any) -> Sequence[ContextSource]:
@@ -294,7 +296,7 @@ class Assistant(Customizable):
         given = self.tools
         if type(self).get_tools is not Assistant.get_tools:
             given = await handlers.call(self.get_tools, turn)
-        return _name_tools(given, type(self).__qualname__)
+        return _name(given, Tool, type(self).__qualname__)
 
     def list_suggestions(self, user: Any) -> list[Suggestion]:
         """What get_suggestions gives, each as a Suggestion."""
@@ -341,13 +343,17 @@ class Assistant(Customizable):
                     yield item
 
 
-def _name_tools(tools: Sequence[Tool], where: str) -> dict[str, Tool]:
-    named: dict[str, Tool] = {}
-    for item in tools:
-        if not isinstance(item, Tool):
-            raise TypeError(f"{where}.tools has {item!r}, which is no tool; declare it with @chatapp.tool")
+def _name(items: Sequence[_Named], kind: type[_Named], where: str) -> dict[str, _Named]:
+    """These tools or commands by name. Raises TypeError for what is none, ValueError for two of one name."""
+    noun = kind.__name__.lower()
+    named: dict[str, _Named] = {}
+    for item in items:
+        if not isinstance(item, kind):
+            raise TypeError(f"{where}.{noun}s has {item!r}, which is no {noun}; declare it with @chatapp.{noun}")
         if item.name in named:
-            raise ValueError(f"{where}.tools has two tools of the name {item.name!r}; give one of them another name")
+            raise ValueError(
+                f"{where}.{noun}s has two {noun}s of the name {item.name!r}; give one of them another name"
+            )
         named[item.name] = item
     return named
 

@@ -11,7 +11,7 @@ answer, with streaming, Stop and the ways of errors.
 
 import inspect
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, overload
@@ -198,18 +198,6 @@ def check_name(name: str) -> str:
     named = name.removeprefix("/").lower()
     if not _NAME.fullmatch(named):
         raise ValueError(f"the command name {name!r} is not usable; use up to 32 letters, digits, _ and -")
-    return named
-
-
-def name_commands(commands: Sequence[Command], where: str) -> dict[str, Command]:
-    """These commands by name. Raises TypeError for what is none, ValueError for two of one name."""
-    named: dict[str, Command] = {}
-    for item in commands:
-        if not isinstance(item, Command):
-            raise TypeError(f"{where}.commands has {item!r}, which is no command; declare it with @chatapp.command")
-        if item.name in named:
-            raise ValueError(f"{where}.commands has two commands of the name {item.name!r}")
-        named[item.name] = item
     return named
 
 
