@@ -15,10 +15,10 @@ from chatapp.artifacts import (
     MarkdownArtifact,
     TableArtifact,
 )
-from chatapp.assistants import Assistant, Suggestion
+from chatapp.assistants import Assistant
 from chatapp.commands import Command, command, remove_command, slash_command
 from chatapp.contexts import ContextPart, ContextSource, context_source
-from chatapp.errors import ProviderError, VisibleError
+from chatapp.errors import ExtractionError, ProviderError, VisibleError
 from chatapp.events import Finish, Icon, Mark, PartDelta, PartEnd, PartStart, Rewind, Status, ThinkingDelta, Usage
 from chatapp.files.chatfile import ChatFile
 from chatapp.files.context import CONTEXT_TOOL
@@ -39,8 +39,10 @@ from chatapp.parts import (
     part,
 )
 from chatapp.profiles import ChatConfig
+from chatapp.prompts import Suggestion
 from chatapp.questions import InputRequest
-from chatapp.registry import register
+from chatapp.registry import register, unregister
+from chatapp.retrieval import Passage, Retriever, retrieval_tool
 from chatapp.sampling import ModelConfig
 from chatapp.todos import TodoItem, TodoUpdate
 from chatapp.tools import Tool, ToolRejected, tool
@@ -49,6 +51,7 @@ from chatapp.turn import ChatMessage, Turn
 if TYPE_CHECKING:
     from chatapp.attaching import attach_path, attach_path_sync
     from chatapp.choosing import update_settings, update_settings_sync
+    from chatapp.fulltext import FullTextRetriever
     from chatapp.opening import (
         clear_messages,
         clear_messages_sync,
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
         set_turns,
         set_turns_sync,
     )
+    from chatapp.resetting import reset, reset_sync
     from chatapp.runs.todos import clear_todos, clear_todos_sync, update_todos, update_todos_sync
     from chatapp.speaking import message_stream
     from chatapp.streams import (
@@ -84,6 +88,7 @@ if TYPE_CHECKING:
         stream_to,
         stream_to_sync,
     )
+    from chatapp.swapping import set_provider, set_provider_sync
 
 __all__ = [
     "CONTEXT_TOOL",
@@ -99,8 +104,10 @@ __all__ = [
     "ContextPart",
     "ContextSource",
     "ErrorPart",
+    "ExtractionError",
     "FilePart",
     "Finish",
+    "FullTextRetriever",
     "Greeting",
     "HtmlArtifact",
     "HtmlPart",
@@ -116,8 +123,10 @@ __all__ = [
     "PartDelta",
     "PartEnd",
     "PartStart",
+    "Passage",
     "ProviderError",
     "RawPart",
+    "Retriever",
     "Rewind",
     "SettingsItem",
     "Status",
@@ -172,8 +181,13 @@ __all__ = [
     "prompts",
     "register",
     "remove_command",
+    "reset",
+    "reset_sync",
+    "retrieval_tool",
     "set_greeting",
     "set_greeting_sync",
+    "set_provider",
+    "set_provider_sync",
     "set_state",
     "set_state_sync",
     "set_turns",
@@ -182,6 +196,7 @@ __all__ = [
     "stream_to",
     "stream_to_sync",
     "tool",
+    "unregister",
     "update_input",
     "update_input_sync",
     "update_settings",
@@ -194,12 +209,15 @@ __version__ = "0.1.0"
 _DOING = {
     "chatapp.attaching": ("attach_path",),
     "chatapp.choosing": ("update_settings",),
+    "chatapp.fulltext": ("FullTextRetriever",),
     "chatapp.opening": ("clear_messages", "get_greeting", "set_greeting"),
     "chatapp.posting": ("post", "update_input"),
     "chatapp.reading": ("get_messages", "get_state", "get_tokens", "get_turns", "set_state", "set_turns"),
+    "chatapp.resetting": ("reset",),
     "chatapp.runs.todos": ("clear_todos", "update_todos"),
     "chatapp.speaking": ("message_stream",),
     "chatapp.streams": ("cancel_stream", "clear_stream", "get_stream", "stream_to"),
+    "chatapp.swapping": ("set_provider",),
 }
 
 

@@ -13,16 +13,25 @@ from uuid import UUID
 
 from django.contrib.auth.signals import user_logged_out
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from chatapp import registry, signals
+from chatapp import signals
 from chatapp.assistants import Assistant
 from chatapp.composing import check_is_open, check_message, check_text
 from chatapp.conf import settings
 from chatapp.contexts import ContextPart, read_mentioned
 from chatapp.errors import Refused
-from chatapp.models import Message, Run, Thread
+from chatapp.finding import (
+    check_is_free,
+    find_answer,
+    find_assistant,
+    get_assistant,
+    is_answering,
+    lock_free_thread,
+    make_thread,
+    not_found,
+)
+from chatapp.models import Message, Run
 from chatapp.models.calls import in_database
 from chatapp.parts import Part, TextPart
 from chatapp.policy import get_policy
@@ -86,26 +95,7 @@ class _Said:
     """The command that it is."""
 
     temporary: bool
-
-
-def not_found() -> Refused:
-    """The same for a thread that is missing and one that is somebody else's."""
-    return Refused("not_found", _("There is no such conversation."), status=404)
-
-
-def has_begun(user: Any, thread_id: UUID) -> bool | None:
-    """Whether this thread of the person has messages; None if it is not theirs to open. Nobody's yet: it has none.
-
-    Called in the database thread.
-    """
-    # Most pages that open a socket before there is a thread are new chats: they cost one question only.
-    if not Thread.objects.filter(pk=thread_id).exists():
-        return False
-    return True if get_policy().get_thread(user, thread_id) is not None else None
-
-
-ahas_begun = in_database(has_begun)
-"""See has_begun."""
+    model: str
 
 
 async def post_message(
@@ -118,12 +108,14 @@ async def post_message(
     attachments: Sequence[UUID] = (),
     mentions: Sequence[str] = (),
     temporary: bool = False,
+    model: str = "",
 ) -> Posted:
     """Store what the person said and begin to answer. The first message makes the thread, with this assistant.
 
     What is a slash command is done instead. `attachments` are files that they staged for it (see chatapp.attaching);
     with one there need be no text. `mentions` are ids of context sources. `temporary`: the thread that the first
-    message makes is in no list and deleted soon (see TEMPORARY_HOURS).
+    message makes is in no list and deleted soon (see TEMPORARY_HOURS). `model`: who answers this time, of those that
+    the assistant offers, if it offers any.
 
     The same `client_id` again with the same text and files changes nothing and gives what the first one gave. Raises
     Refused: bad text, files or mentions (422), nothing can be sent now, or a command that they may not use (403), an
@@ -149,6 +141,7 @@ async def post_message(
         context=context,
         typed=typed,
         temporary=temporary,
+        model=model,
     )
 
     async def post() -> Posted:
@@ -188,7 +181,7 @@ async def _drop_if_silent(task: asyncio.Task[None], job: Job) -> None:
 async def _tell_of_queued(user: Any, message: Message) -> None:
     """A question waits: everybody shows it, and the answer before it is stopped if the assistant wants that."""
     hub = get_hub()
-    assistant = _get_assistant(message.thread)
+    assistant = get_assistant(message.thread)
     await _tell_receivers(user, message, assistant)
     await hub.thread_changed(message.thread_id)
     if assistant.get_while_running() == "stop":
@@ -239,10 +232,12 @@ def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tu
         known = Message.objects.filter(thread=thread, client_id=said.client_id).first()
         if known is not None:
             return repeat(known, said.text, said.file_ids), None, None
-    assistant = _get_assistant(thread)
+    assistant = get_assistant(thread)
     if not policy.can_use(user, assistant):
         raise not_found()
     check_message(said.text, assistant, user)
+    if said.model and (models := transcript.list_models(thread, user)):
+        _check_model(said.model, models)
     is_first = thread.head_id is None
     attached = files.claim(user, thread, assistant, said.file_ids)
     words = [TextPart(text=said.text)] if said.text else []
@@ -265,14 +260,14 @@ def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tu
                 raise Refused("queue_full", _("Too many messages are waiting to be sent."), status=429, retry_after=10)
             files.bind(attached, question)
             return Posted(message_id=question.pk, run_id=None, is_new=True), None, question
-        _check_is_free(thread)
+        check_is_free(thread)
     policy.check_send(user)
     policy.check_post(user)
     dismissed_at = greetings.dismiss(thread, assistant, user)
     if is_first:
         thread.title = thread.title or _get_first_title(said.text or ", ".join(file.name for file in attached))
         thread.temporary = thread.temporary or said.temporary
-    job = store_reply(thread, question, assistant, user, mailbox, is_new=True, typed=said.typed)
+    job = store_reply(thread, question, assistant, user, mailbox, is_new=True, model=said.model, typed=said.typed)
     files.bind(attached, question)
     posted = Posted(
         message_id=question.pk,
@@ -286,33 +281,6 @@ def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tu
 
 def _get_first_title(text: str) -> str:
     return "" if settings.TITLES == "off" else get_first_words(text)
-
-
-def find_assistant(user: Any, thread_id: UUID, slug: str) -> Assistant:
-    """Who answers in this thread, or would if it were begun with this slug. Called in the database thread.
-
-    Raises Refused: no such thread or assistant for this person (404).
-    """
-    policy = get_policy()
-    thread = policy.get_thread(user, thread_id)
-    if thread is None:
-        if Thread.objects.filter(pk=thread_id).exists():
-            raise not_found()
-        thread = make_thread(user, thread_id, slug)
-    assistant = _get_assistant(thread)
-    if not policy.can_use(user, assistant):
-        raise not_found()
-    return assistant
-
-
-def make_thread(user: Any, thread_id: UUID, slug: str) -> Thread:
-    """A thread that is not stored yet. Raises Refused: who is not signed in, no such assistant (404)."""
-    if not getattr(user, "is_authenticated", False):
-        raise not_found()
-    assistant = registry.get(slug) if slug else registry.get_default()
-    if assistant is None:
-        raise Refused("no_assistant", _("There is no such assistant."), status=404)
-    return Thread(pk=thread_id, owner=user, assistant=assistant.slug, updated_at=Now())
 
 
 def repeat(known: Message, text: str, file_ids: Sequence[UUID] | None = None) -> Posted:
@@ -330,27 +298,6 @@ def repeat(known: Message, text: str, file_ids: Sequence[UUID] | None = None) ->
         )
     run = Run.objects.filter(prompt=known).order_by("started_at").first()
     return Posted(message_id=known.pk, run_id=run.pk if run else None, is_new=False)
-
-
-def _get_assistant(thread: Thread) -> Assistant:
-    assistant = registry.get(thread.assistant)
-    if assistant is None:
-        raise Refused("no_assistant", _("The assistant of this conversation is not available any more."), status=404)
-    return assistant
-
-
-def is_answering(thread: Thread) -> bool:
-    """Whether an answer is under way in this thread."""
-    if transcript.get_live_run(thread) is None:
-        return False
-    # A process that died must not keep the thread busy for longer than its lease.
-    journal.sweep(thread.pk)
-    return transcript.get_live_run(thread) is not None
-
-
-def _check_is_free(thread: Thread) -> None:
-    if is_answering(thread):
-        raise Refused("answering", _("Please wait for the answer to finish, or stop it first."), status=409)
 
 
 async def retry(user: Any, thread_id: UUID, message_id: UUID | None = None, *, model: str = "") -> None:
@@ -377,39 +324,15 @@ def _store_retry(user: Any, thread_id: UUID, message_id: UUID | None, model: str
         answer = find_answer(thread, message_id or thread.head_id)
         if answer is None or answer.parent is None:
             raise Refused("nothing_to_retry", _("There is no answer to try again."), status=409)
-        if model and model not in dict(transcript.list_models(thread, user)):
-            raise Refused("no_such_model", _("There is no such model to choose here."))
+        _check_model(model, transcript.list_models(thread, user))
         get_policy().check_post(user)
         branches.leave(thread, answer)
         return store_reply(thread, answer.parent, assistant, user, mailbox, is_new=False, model=model)
 
 
-def lock_free_thread(user: Any, thread_id: UUID) -> tuple[Thread, Assistant]:
-    """The thread, locked, with nothing being said in it, and its assistant, which the person may use.
-
-    Raises Refused: an answer is under way (409), no such thread (404).
-    """
-    thread = get_policy().get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
-    if thread is None:
-        raise not_found()
-    assistant = _get_assistant(thread)
-    if not get_policy().can_use(user, assistant):
-        raise not_found()
-    _check_is_free(thread)
-    return thread, assistant
-
-
-def find_answer(thread: Thread, message_id: UUID | None) -> Message | None:
-    """This answer with its question, if it is on the branch that is shown and both can be seen."""
-    if message_id is None:
-        return None
-    answers = thread.messages.select_related("parent", "run").filter(visible=True, parent__visible=True)
-    answer = answers.filter(pk=message_id, role=Message.Role.ASSISTANT, parent__role=Message.Role.USER).first()
-    if answer is None or (answer.pk != thread.head_id and answer.pk not in transcript.get_path(thread)):
-        return None
-    run: Run | None = getattr(answer, "run", None)
-    is_answer = run is not None and run.prompt_id is not None
-    return answer if is_answer or answer.copied_from is not None else None
+def _check_model(model: str, models: Sequence[tuple[str, str]]) -> None:
+    if model and model not in dict(models):
+        raise Refused("no_such_model", _("There is no such model to choose here."))
 
 
 async def stop(user: Any, thread_id: UUID) -> bool:

@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 from uuid import uuid4
 
 from django.utils.safestring import SafeData
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import to_json
 
 from chatapp.parts import STORED, Part, TextPart, load_parts, make_part, part
@@ -294,10 +294,13 @@ class CitationPart(Part):
 
     kind: ClassVar[str] = "citation"
 
-    url: str
-    """An address of the web, or a path of this site."""
+    url: str = ""
+    """An address of the web, or a path of this site. Empty: it is no link, and needs a title."""
 
     title: str = ""
+    number: int = Field(0, ge=0)
+    """What the text calls it, as in [2]. 0: sources in a row are counted."""
+
     snippet: str = ""
     """The words of the source."""
 
@@ -308,13 +311,20 @@ class CitationPart(Part):
     @classmethod
     def _check_url(cls, url: str) -> str:
         is_path = url.startswith("/") and not re.search(r"^//|[\s\\\x00-\x1f\x7f]", url)
-        if not is_path and not _WEB_ADDRESS.fullmatch(url):
+        if url and not is_path and not _WEB_ADDRESS.fullmatch(url):
             raise ValueError("url must begin with https://, http:// or one / and have no blanks in it")
         return url
 
+    @model_validator(mode="after")
+    def _check_label(self) -> Self:
+        if not self.label:
+            raise ValueError("url must begin with https://, http:// or one /; only with a title there may be none")
+        return self
+
     @property
     def shared(self) -> Part | None:
-        return None if self.url.startswith("/") else self  # a path leads into the site
+        # A path leads into the site, and what has no address at all is of the site.
+        return self if _WEB_ADDRESS.fullmatch(self.url) else None
 
     @property
     def label(self) -> str:

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from chatapp.actions import not_found
 from chatapp.approvals import ApprovalRequest
 from chatapp.composing import check_text
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
@@ -21,21 +21,27 @@ from chatapp.runs import journal, transcript
 from chatapp.runs.hub import get_hub
 
 
-async def answer(user: Any, thread_id: UUID, request_id: str, text: str) -> None:
+async def answer(user: Any, thread_id: UUID, request_id: str, text: str, *, of_stream: bool = False) -> None:
     """Answer the question for which the answer in this thread waits, wherever it runs. It can be answered once.
+
+    `of_stream`: the thread is a stream of theirs, and no conversation.
 
     Raises Refused: not one of the options, empty or too long (422), it is not open, or not any more (409), not the
     owner (403), no such thread (404). The run waits on then.
     """
     hub = get_hub()
     await hub.open()
-    await hub.answer(await _store_answer(user, thread_id, request_id, text))
+    await hub.answer(await _store_answer(user, thread_id, request_id, text, of_stream))
 
 
 @in_database
-def _store_answer(user: Any, thread_id: UUID, request_id: str, text: str) -> Run:
+def _store_answer(user: Any, thread_id: UUID, request_id: str, text: str, of_stream: bool) -> Run:
     with transaction.atomic():
-        thread = get_policy().get_thread(user, thread_id)
+        policy = get_policy()
+        if of_stream:
+            thread = policy.get_streams(user).filter(pk=thread_id).first()
+        else:
+            thread = policy.get_thread(user, thread_id)
         if thread is None:
             raise not_found()
         if thread.owner_id is not None and thread.owner_id != user.pk:

@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatapp.actions import not_found
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import LIVE_STATES, Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy

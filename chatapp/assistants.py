@@ -3,15 +3,14 @@
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Final, Literal, TypeVar, get_args
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from chatapp import greetings, handlers, prompts
 from chatapp.commands import BUILT_IN, Command, get_commands
-from chatapp.conf import BuiltInCommand, SubmitKey, WhileRunning, settings
+from chatapp.conf import BuiltInCommand, OnError, SubmitKey, WhileRunning, settings
 from chatapp.contexts import ContextSource, get_sources
 from chatapp.customizing import Customizable
 from chatapp.files.kinds import Accepted, Declared, read_declared
@@ -19,39 +18,32 @@ from chatapp.greetings import Greeting
 from chatapp.icons import check_icon
 from chatapp.parts import Part
 from chatapp.profiles import ChatConfig
+from chatapp.prompts import Suggestion, as_suggestion
+from chatapp.retrieval import Retriever
 from chatapp.tools import Tool
 from chatapp.turn import Turn
 
 Scroll = Literal["stick", "anchor"]
 """See Assistant.scroll."""
 
+ErrorDisplay = Literal["bubble", "toast"]
+"""See Assistant.error_display."""
+
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "while_running": ("", *get_args(WhileRunning)),
+    "on_error": ("", *get_args(OnError)),
+    "error_display": get_args(ErrorDisplay),
+    "submit_key": get_args(SubmitKey),
+    "scroll": get_args(Scroll),
+}
+"""Attributes that take one of a few words."""
+
+_POSITIVE: Final = ("context_tokens", "max_chars", "stall_seconds")
+"""Attributes that take a number above 0, or None."""
+
 _Named = TypeVar("_Named", Tool, Command)
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A card on the page of a new chat; a click sends its text."""
-
-    text: str
-    """What is sent."""
-
-    title: str = ""
-    """Heading of the card. Empty: the text alone."""
-
-    icon: str = "spark"
-    """Name of an icon of the template tag `icon`."""
-
-    @property
-    def blanks(self) -> list[str]:
-        """As a prompt: the names of what the person fills in first; see prompts.find_blanks."""
-        return prompts.find_blanks(self.text)
-
-    @property
-    def key(self) -> str:
-        """As a prompt: its name in addresses."""
-        return prompts.get_key(self.title, self.text)
 
 
 class Assistant(Customizable):
@@ -117,6 +109,18 @@ class Assistant(Customizable):
     answer, however that ends; so does each that follows, in order.
     """
 
+    on_error: ClassVar[OnError | Literal[""]] = ""
+    """What a person sees when an answer fails. Empty: CHATAPP["ERRORS"], which is "auto".
+
+    actual: the text of the error, without keys. sanitize: a sentence that says what kind of failure it was. auto:
+    actual where DEBUG is on, else sanitize. unhandled: the error goes to the log with its traceback, and the pages that
+    show the conversation are disconnected. The sentence of a VisibleError is shown with any of them.
+    """
+
+    error_display: ClassVar[ErrorDisplay] = "bubble"
+    """Where a failure is shown. bubble: in the answer, where it stays. toast: in a note that can be dismissed; an
+    answer in which nothing was said before is not kept."""
+
     scroll: ClassVar[Scroll] = "stick"
     """What the view of a conversation does. stick: it follows the end of the answer until the reader moves up. anchor:
     one's own message goes to the top of the view, and the answer grows below it without moving anything."""
@@ -131,8 +135,18 @@ class Assistant(Customizable):
     sees_images: ClassVar[bool | None] = None
     """Whether the model gets images as images, and not only a line about them. None: what its provider says."""
 
+    context_tokens: ClassVar[int | None] = None
+    """How many tokens its model takes, question and answer together. None: what CHATAPP["CONTEXT_TOKENS"] says."""
+
+    summarize: ClassVar[bool | None] = None
+    """Whether the model summarises what of a long conversation no longer goes to it. None:
+    CHATAPP["CONTEXT_SUMMARY"]."""
+
     tools: ClassVar[Sequence[Tool]] = ()
     """Functions that the model may call, each declared with `@chatapp.tool`."""
+
+    retriever: ClassVar[Retriever | None] = None
+    """Looks up passages for each question, which the model gets before it; see docs/retrieval.md. None: nobody does."""
 
     commands: ClassVar[Sequence[Command]] = ()
     """Slash commands of its own, each declared with `@chatapp.command`; they come before the site's."""
@@ -167,19 +181,13 @@ class Assistant(Customizable):
             raise ValueError(
                 f"Assistant slug {self.slug!r} is not usable; use lowercase letters, digits and hyphens ({where}.slug)"
             )
-        if cls.while_running not in ("", *get_args(WhileRunning)):
-            known = ", ".join(get_args(WhileRunning))
-            raise ValueError(f"while_running {cls.while_running!r} is not known; known are {known} ({where})")
-        if cls.submit_key not in get_args(SubmitKey):
-            known = ", ".join(get_args(SubmitKey))
-            raise ValueError(f"submit_key {cls.submit_key!r} is not known; known are {known} ({where})")
-        if cls.max_chars is not None and not cls.max_chars > 0:
-            raise ValueError(f"max_chars must be more than 0, or None, not {cls.max_chars!r} ({where})")
-        if cls.scroll not in get_args(Scroll):
-            known = ", ".join(get_args(Scroll))
-            raise ValueError(f"scroll {cls.scroll!r} is not known; known are {known} ({where})")
-        if cls.stall_seconds is not None and not cls.stall_seconds > 0:
-            raise ValueError(f"stall_seconds must be more than 0, or None, not {cls.stall_seconds!r} ({where})")
+        for name, known in _CHOICES.items():
+            if (chosen := getattr(cls, name)) not in known:
+                choices = ", ".join(filter(None, known))
+                raise ValueError(f"{name} {chosen!r} is not known; known are {choices} ({where})")
+        for name in _POSITIVE:
+            if (number := getattr(cls, name)) is not None and not number > 0:
+                raise ValueError(f"{name} must be more than 0, or None, not {number!r} ({where})")
         if cls.icon:
             check_icon(cls.icon, f" ({where}.icon)")
         if cls.send_icon:
@@ -210,6 +218,10 @@ class Assistant(Customizable):
     def get_while_running(self) -> WhileRunning:
         """What becomes of a message that is sent during an answer: its own rule, or the site's."""
         return self.while_running or settings.WHILE_RUNNING
+
+    def get_on_error(self) -> OnError:
+        """What a person sees when an answer fails: its own rule, or the site's."""
+        return self.on_error or settings.ERRORS
 
     def get_max_chars(self) -> int:
         """Longest message: its own rule, and never more than the site's."""
@@ -276,7 +288,8 @@ class Assistant(Customizable):
         return self.instructions
 
     async def load_instructions(self, turn: Turn) -> str:
-        """What get_instructions gives, whatever its colour, and what `model_suggestions` and `/system` add.
+        """What get_instructions gives, whatever its colour, and what `model_suggestions`, `retriever` and `/system`
+        add.
 
         Without a detour through a thread if nobody overrode it.
         """
@@ -284,8 +297,11 @@ class Assistant(Customizable):
             instructions = self.instructions
         else:
             instructions = str(await handlers.call(self.get_instructions, turn))
-        suggestions = prompts.SUGGESTIONS if self.model_suggestions else ""
-        return "\n\n".join(filter(None, (instructions, suggestions, str(turn.settings.get("system") or ""))))
+        asked = (
+            prompts.SUGGESTIONS if self.model_suggestions else "",
+            prompts.CITATIONS if self.retriever is not None else "",
+        )
+        return "\n\n".join(filter(None, (instructions, *asked, str(turn.settings.get("system") or ""))))
 
     def get_tools(self, turn: Turn) -> Sequence[Tool]:
         """What the model may call in this conversation. May be a coroutine function."""
@@ -300,14 +316,14 @@ class Assistant(Customizable):
 
     def list_suggestions(self, user: Any) -> list[Suggestion]:
         """What get_suggestions gives, each as a Suggestion."""
-        return [_as_suggestion(item) for item in self.get_suggestions(user)]
+        return [as_suggestion(item) for item in self.get_suggestions(user)]
 
     def list_prompts(self, user: Any) -> list[Suggestion]:
         """What get_prompts gives, each as a Suggestion, and then what staff keep for this person in the prompt library.
 
         Called in the database thread.
         """
-        return [*map(_as_suggestion, self.get_prompts(user)), *prompts.list_shared(self, user)]
+        return [*map(as_suggestion, self.get_prompts(user)), *prompts.list_shared(self, user)]
 
     def respond(self, turn: Turn) -> Any:
         """Answer: give, yield or return strings, parts and events. Any shape of function will do.
@@ -356,12 +372,3 @@ def _name(items: Sequence[_Named], kind: type[_Named], where: str) -> dict[str, 
             )
         named[item.name] = item
     return named
-
-
-def _as_suggestion(item: str | tuple[str, str] | Suggestion) -> Suggestion:
-    if isinstance(item, Suggestion):
-        return item
-    if isinstance(item, str):
-        return Suggestion(item)
-    title, text = item
-    return Suggestion(text, title=title)

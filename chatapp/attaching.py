@@ -18,13 +18,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from chatapp import registry
-from chatapp.actions import not_found
 from chatapp.assistants import Assistant
 from chatapp.conf import settings
 from chatapp.errors import ChatappError, Refused
 from chatapp.files.contents import Contents, examine
 from chatapp.files.kinds import Accepted, clean_name, get_extension
 from chatapp.files.parts import FilePart, format_size
+from chatapp.finding import not_found
 from chatapp.models import Attachment, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy

@@ -13,18 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatapp import signals
-from chatapp.actions import (
-    Posted,
-    find_answer,
-    get_ready,
-    is_answering,
-    lock_free_thread,
-    not_found,
-    repeat,
-)
+from chatapp.actions import Posted, get_ready, repeat
 from chatapp.composing import check_is_open, check_message, check_text
 from chatapp.copying import copy_message
 from chatapp.errors import Refused
+from chatapp.finding import find_answer, is_answering, lock_free_thread, not_found
 from chatapp.models import Message, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
@@ -32,6 +25,7 @@ from chatapp.replying import list_said, store_reply
 from chatapp.runs import branches, transcript
 from chatapp.runs.hub import get_hub
 from chatapp.runs.live import Job
+from chatapp.runs.summaries import forget_summary
 
 
 async def edit_message(user: Any, thread_id: UUID, message_id: UUID, *, text: str, client_id: UUID) -> Posted:
@@ -132,7 +126,7 @@ def _store_shown(user: Any, thread_id: UUID, message_id: UUID) -> None:
 
 
 def _lock_quiet_thread(user: Any, thread_id: UUID) -> Thread:
-    """As actions.lock_free_thread, for what can be done without an assistant."""
+    """As finding.lock_free_thread, for what can be done without an assistant."""
     thread = get_policy().get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
     if thread is None:
         raise not_found()
@@ -163,6 +157,7 @@ def _store_deleted(user: Any, thread_id: UUID, message_id: UUID) -> None:
         place = versions.index(message.pk)
         others = [*versions[:place][::-1], *versions[place + 1 :]]
         Message.objects.filter(pk=message.pk).update(deleted_at=timezone.now(), visible=False, for_model=False)
+        forget_summary(thread.pk)
         branches.note_change(thread, Q(pk__in=versions))
         if others:
             branches.show(thread, Message(pk=others[0], thread=thread))

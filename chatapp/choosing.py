@@ -14,9 +14,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from chatapp import clearing, handlers, registry, signals
-from chatapp.actions import not_found
 from chatapp.assistants import Assistant
 from chatapp.errors import Refused, VisibleError
+from chatapp.finding import not_found
 from chatapp.menu import CLEAR_HISTORY, Menu, SettingsItem, read_value
 from chatapp.models import PersonSettings, Thread
 from chatapp.models.calls import in_database

@@ -18,13 +18,14 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from chatapp import opening, speaking
-from chatapp.actions import Posted, find_assistant, make_thread, not_found
+from chatapp import clearing, speaking
+from chatapp.actions import Posted
 from chatapp.assistants import Assistant
 from chatapp.commands import BUILT_IN, Command, read_typed
 from chatapp.conf import settings
 from chatapp.customizing import name_models
 from chatapp.errors import ChatappError, Refused
+from chatapp.finding import find_assistant, make_thread, not_found
 from chatapp.models import Message, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
@@ -97,7 +98,7 @@ async def _clear(user: Any, thread_id: UUID, typed: Typed, text: str, client_id:
         return _done(client_id)
     if await _remember(user, thread_id, typed, text, client_id) is None:
         return _done(client_id, is_new=False)
-    await opening.start_over(thread_id)
+    await clearing.clear(user, thread_id)
     return _done(client_id)
 
 
@@ -113,7 +114,7 @@ async def _export(user: Any, thread_id: UUID, typed: Typed, text: str, client_id
 
 
 async def _choose_model(user: Any, thread_id: UUID, typed: Typed, text: str, client_id: UUID) -> Posted:
-    own, names = await _list_models(user, typed.assistant)
+    own, names = await _list_models(user, thread_id, typed.assistant)
     if not typed.text:
         current = (await _load_settings(user, thread_id)).get("model") or own or _("the provider's own model")
         others = ", ".join(names) if len(names) > 1 else ""
@@ -160,10 +161,12 @@ def _done(client_id: UUID, *, notice: str = "", download: str = "", is_new: bool
 
 
 @in_database
-def _list_models(user: Any, assistant: Assistant) -> tuple[str, Sequence[str]]:
+def _list_models(user: Any, thread_id: UUID, assistant: Assistant) -> tuple[str, Sequence[str]]:
     """The model that answers by itself, and all that can be chosen, that one first."""
-    own = assistant.find_model()
-    return own, list(dict.fromkeys(filter(None, [own, *name_models(assistant.get_models(user))])))
+    thread = get_policy().get_thread(user, thread_id)
+    alias = thread.provider if thread is not None else ""
+    own = assistant.find_model(alias)
+    return own, list(dict.fromkeys(filter(None, [own, *name_models(assistant.list_models(user, alias))])))
 
 
 @in_database

@@ -9,7 +9,9 @@ One dict in the site's settings becomes one frozen pydantic model, read on first
 """
 
 import difflib
-from typing import Any, Literal
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +28,11 @@ BuiltInCommand = Literal["clear", "export", "model", "system"]
 SubmitKey = Literal["enter", "enter+modifier"]
 """See Assistant.submit_key."""
 
+_Value = TypeVar("_Value")
+
+OnError = Literal["auto", "actual", "sanitize", "unhandled"]
+"""See Assistant.on_error."""
+
 
 class ProviderSettings(BaseModel):
     """One entry of `PROVIDERS`, in the shape of Django's CACHES."""
@@ -38,6 +45,28 @@ class ProviderSettings(BaseModel):
     OPTIONS: dict[str, Any] = {}
     """Keyword arguments of that class."""
 
+    MODELS: tuple[str, ...] | Literal["provider"] = ()
+    """The models that people may choose from: names, or "provider" for what it says it offers. Empty: nobody chooses,
+    unless an assistant has `models`."""
+
+    FALLBACK: tuple[str, ...] = ()
+    """Aliases of who is asked, in this order, when this one fails before its first word."""
+
+
+class Price(BaseModel):
+    """What a million tokens of a model cost, in CURRENCY."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Decimal = Field(ge=0)
+    """Of what it reads."""
+
+    output: Decimal = Field(ge=0)
+    """Of what it thinks and says."""
+
+    cached: Decimal | None = Field(None, ge=0)
+    """Of what it reads and the provider still knew. None: as much as the rest."""
+
 
 class Settings(BaseModel):
     """Everything a site can set. Units are in the names."""
@@ -46,6 +75,21 @@ class Settings(BaseModel):
 
     PROVIDERS: dict[str, ProviderSettings] = {}
     """Who produces tokens, by alias. "default" answers for assistants that name none; without it the guide speaks."""
+
+    PRICES: dict[str, Price] = {}
+    """What a million tokens cost, by "alias/model", "model" or "alias/*": input, output and, if it differs, cached."""
+
+    CURRENCY: str = "USD"
+    """Of the prices."""
+
+    CONTEXT_TOKENS: dict[str, Annotated[int, Field(ge=256)]] = {"*": 128_000}
+    """How many tokens a model takes, question and answer together, by "alias/model", "model", "alias/*" or "*"."""
+
+    CONTEXT_SUMMARY: bool = False
+    """Whether the model summarises what of a long conversation no longer goes to it, after an answer."""
+
+    SHOW_USAGE: Literal["none", "tokens", "cost"] = "tokens"
+    """What people see of what their answers took: nothing, tokens and seconds, or also what they cost."""
 
     POLICY: str = "chatapp.policy.Policy"
     """Dotted path of the class that decides who may do what."""
@@ -56,8 +100,9 @@ class Settings(BaseModel):
     DEFAULT_ASSISTANT: str = ""
     """Slug of the assistant that answers a new chat. Empty: the one that was registered first."""
 
-    ERRORS: Literal["auto", "actual", "sanitize"] = "auto"
-    """What a person sees of an unexpected error: its text (actual), a sentence (sanitize), or by DEBUG (auto)."""
+    ERRORS: OnError = "auto"
+    """What a person sees of an unexpected error: its text (actual), a sentence (sanitize), or by DEBUG (auto). With
+    unhandled their pages are disconnected."""
 
     TITLES: Literal["model", "words", "off"] = "model"
     """Who names a thread: the model after the first answer, its first words only, or nobody."""
@@ -142,6 +187,18 @@ class Settings(BaseModel):
 
     SESSION_CHECK_SECONDS: float = Field(60.0, gt=0)
     """How often an open socket asks whether its person is still signed in."""
+
+    MODELS_SECONDS: float = Field(3600.0, gt=0)
+    """How long a list of models that a provider gave is taken for new; an old one holds until there is a newer one."""
+
+    PROVIDER_CONNECTIONS: int = Field(1000, ge=1)
+    """Connections that one provider may have open at once in one process; requests beyond them wait."""
+
+    PROVIDER_KEEPALIVE_SECONDS: float = Field(60.0, ge=0)
+    """How long an idle connection to a provider is kept, so that the next request need not open one."""
+
+    PROVIDER_CONNECT_SECONDS: float = Field(10.0, gt=0)
+    """How long opening a connection to a provider may take."""
 
     FIRST_BYTE_SECONDS: float = Field(60.0, gt=0)
     """How long a provider may take until its first token."""
@@ -228,6 +285,11 @@ def _explain(detail: Any) -> str:
     near = difflib.get_close_matches(str(detail["loc"][-1]).upper(), known.model_fields, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known.model_fields))}"
     return f"CHATAPP{where} is not known; {hint}"
+
+
+def find_by_model(table: Mapping[str, _Value], alias: str, model: str) -> _Value | None:
+    """What a table says of a model: under "alias/model", then "model", then "alias/*". None: nothing."""
+    return table.get(f"{alias}/{model}") or table.get(model) or table.get(f"{alias}/*")
 
 
 class _LazySettings:

@@ -20,14 +20,14 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import get_user
 from django.utils.translation import gettext as _
 
-from chatapp import actions, answering, branching, protocol, queueing
+from chatapp import actions, answering, branching, finding, protocol, queueing
 from chatapp.conf import settings
 from chatapp.errors import Refused
 from chatapp.models.calls import in_database
 from chatapp.origins import is_own_origin
 from chatapp.protocol import BadFrame, CloseCode
 from chatapp.rendering.renderer import render_notice, render_taken
-from chatapp.runs.follower import Follower, Frame, Gone, read_revision
+from chatapp.runs.follower import Follower, Frame, Gone, Unhandled, read_revision
 from chatapp.runs.hub import get_hub
 from chatapp.runs.runner import get_runner
 
@@ -79,6 +79,7 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             visit=visit,
             menu=menu,
             revision=revision,
+            has_list="alone" not in query,
         )
         self._follower.on_sign_out = self._on_sign_out
         self._follower.on_drain = self._on_drain
@@ -206,6 +207,8 @@ class ThreadConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                     return  # How uvicorn and daphne say that the page has gone; `disconnect` comes next.
         except Gone:
             await self._refuse(CloseCode.NO_SUCH_THREAD)
+        except Unhandled:
+            await self._refuse(CloseCode.UNHANDLED)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -261,7 +264,7 @@ _afind_user = in_database(_find_user)
 @in_database
 def _find_user_and_thread(store: type, key: str | None, thread_id: UUID) -> tuple[Any, bool | None]:
     user = _find_user(store, key)
-    return user, None if user is None else actions.has_begun(user, thread_id)
+    return user, None if user is None else finding.has_begun(user, thread_id)
 
 
 class Window:

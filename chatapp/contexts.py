@@ -11,7 +11,7 @@ the model with every question instead, and shown to nobody.
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -197,11 +197,21 @@ async def read_silent(sources: Sequence[ContextSource], turn: Any) -> list[Conte
 
 def add_context(messages: list[dict[str, Any]], given: Sequence[ContextPart]) -> list[dict[str, Any]]:
     """The messages for a model with this before the last question of the person."""
-    block = "\n\n".join(part.model_text for part in given)
+    return add_before_question(messages, "\n\n".join(part.model_text for part in given))
+
+
+def add_before_question(messages: list[dict[str, Any]], block: str) -> list[dict[str, Any]]:
+    """The messages for a model with this text before the last question of the person."""
     places = [place for place, message in enumerate(messages) if message["role"] == "user"]
     if not block or not places:
         return messages
-    question = messages[places[-1]]
-    content = question["content"]
-    added = [{"type": "text", "text": block}, *content] if isinstance(content, list) else f"{block}\n\n{content}"
-    return [*messages[: places[-1]], {**question, "content": added}, *messages[places[-1] + 1 :]]
+    return put_before(messages, places[-1], block)
+
+
+def put_before(messages: Sequence[Mapping[str, Any]], place: int, text: str) -> list[dict[str, Any]]:
+    """The messages for a model with this before what is said at `place`, as part of that message: some servers refuse
+    two of one role in a row."""
+    message = messages[place]
+    content = message["content"]
+    added = [{"type": "text", "text": text}, *content] if isinstance(content, list) else f"{text}\n\n{content}"
+    return [*map(dict, messages[:place]), {**message, "content": added}, *map(dict, messages[place + 1 :])]

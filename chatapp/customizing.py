@@ -1,17 +1,22 @@
 """What people may set of an assistant: the part of its declaration that becomes the dialog "Settings"."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from chatapp.menu import MODEL, SettingsItem, check_items
 from chatapp.providers.base import get_provider
+from chatapp.providers.listing import find_offer
 from chatapp.sampling import SAMPLING, ModelConfig, check_config, get_digest, list_controls
 
 if TYPE_CHECKING:
     from chatapp.models import Thread
+
+
+PROVIDER: Final = "provider"
+"""In place of models: those that the provider offers."""
 
 
 class Customizable:
@@ -24,9 +29,10 @@ class Customizable:
     show_settings: ClassVar[bool] = True
     """Whether there is a button "Settings" at all."""
 
-    models: ClassVar[Sequence[str | tuple[str, str]]] = ()
+    models: ClassVar[Sequence[str | tuple[str, str]] | Literal["provider"]] = ()
     """Models to choose from: names, or pairs of a name and what people read. The first answers who did not choose, or
-    `model` if there is one. Empty: nobody chooses."""
+    `model` if there is one. "provider": what its provider offers. Empty: what MODELS says in the provider's entry of
+    CHATAPP["PROVIDERS"]; without that nobody chooses."""
 
     show_configuration_controls: ClassVar[bool] = False
     """Whether the settings have the six numbers of chatapp.ModelConfig; if so, they are sent with each request."""
@@ -41,26 +47,58 @@ class Customizable:
     provider: ClassVar[str] = "default"
     """Alias in CHATAPP["PROVIDERS"]."""
 
+    fallback: ClassVar[Sequence[str]] = ()
+    """Aliases of who is asked, in this order, when the provider fails before its first word. Empty: what FALLBACK says
+    in its entry of CHATAPP["PROVIDERS"]."""
+
     model: ClassVar[str] = ""
     """Model to ask. Empty: the provider's own."""
 
     def check_settings(self, where: str) -> None:
         """Raises ValueError for a declaration that cannot work."""
         check_config(self.config)
-        self._join(self.settings, self.models, where)
+        if isinstance(self.models, str) and self.models != PROVIDER:
+            raise ValueError(f"{where}.models is {self.models!r}; give a list of names, or {PROVIDER!r}")
+        self._join(self.settings, () if isinstance(self.models, str) else self.models, where)
 
     def get_settings(self, user: Any) -> Sequence[SettingsItem | Mapping[str, Any]]:
         """What this person may set."""
         return self.settings
 
-    def get_models(self, user: Any) -> Sequence[str | tuple[str, str]]:
-        """The models that this person may choose from."""
+    def get_models(self, user: Any) -> Sequence[str | tuple[str, str]] | Literal["provider"]:
+        """The models that this person may choose from; see `models`."""
         return self.models
 
-    def find_model(self) -> str:
-        """The model that answers where nobody chose another; empty if its provider is not configured."""
+    def list_models(self, user: Any, alias: str = "") -> list[str | tuple[str, str]]:
+        """What get_models gives, or what the provider offers as far as that is known, the one that answers by itself
+        first; empty if there is no choice. `alias`: of the provider that answers in place of its own."""
+        given = () if alias else self.get_models(user)
+        if given and not isinstance(given, str):
+            is_missing = self.model and self.model not in name_models(given)
+            return [self.model, *given] if is_missing else list(given)
+        offered = find_offer(alias or self.provider, is_wanted=given == PROVIDER)
+        own = self.find_model(alias)
+        if offered is None:
+            return [own] if own else []
+        return list(dict.fromkeys(filter(None, [own, *offered]))) if offered else []
+
+    def awaits_models(self, user: Any, alias: str = "") -> bool:
+        """Whether nobody knows yet which models there are, for the provider has not said."""
+        given = () if alias else self.get_models(user)
+        if given and not isinstance(given, str):
+            return False
+        return find_offer(alias or self.provider, is_wanted=given == PROVIDER) is None
+
+    def find_model(self, alias: str = "") -> str:
+        """The model that answers where nobody chose another; empty if its provider is not configured.
+
+        `alias`: of the provider that answers in place of its own.
+        """
         try:
-            return self.model or next(iter(name_models(self.models)), "") or get_provider(self.provider).model
+            if alias:
+                return get_provider(alias).model
+            named = () if isinstance(self.models, str) else name_models(self.models)
+            return self.model or next(iter(named), "") or get_provider(self.provider).model
         except ImproperlyConfigured:
             return ""  # A system check says so.
 
@@ -71,12 +109,9 @@ class Customizable:
         coroutine function. A chatapp.VisibleError shows its sentence; whatever it raises, the value stays.
         """
 
-    def list_settings(self, user: Any) -> tuple[SettingsItem, ...]:
-        """What get_settings and get_models give, checked, and the numbers if they are shown. Raises ValueError."""
-        models = list(self.get_models(user))
-        if models and self.model and self.model not in name_models(models):
-            models.insert(0, self.model)
-        return self._join(self.get_settings(user), models, type(self).__qualname__)
+    def list_settings(self, user: Any, alias: str = "") -> tuple[SettingsItem, ...]:
+        """What get_settings and list_models give, checked, and the numbers if they are shown. Raises ValueError."""
+        return self._join(self.get_settings(user), self.list_models(user, alias), type(self).__qualname__)
 
     def list_declared(self) -> tuple[SettingsItem, ...] | None:
         """What everybody may set; None if that depends on the person."""

@@ -86,6 +86,20 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
 
+    cached_tokens: int = 0
+    """Of the input: what the provider still knew from an earlier request."""
+
+    reasoning_tokens: int = 0
+    """Of the output: what the model thought and did not say."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Finish:

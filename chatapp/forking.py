@@ -7,9 +7,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from chatapp.actions import not_found
 from chatapp.copying import copy_message
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy
@@ -48,6 +48,7 @@ def _store_fork(user: Any, thread_id: UUID, message_id: UUID) -> UUID:
             title=title,
             title_is_manual=thread.title_is_manual,
             settings=thread.settings,
+            provider=thread.provider,
             temporary=thread.temporary,
             updated_at=Now(),
         )

@@ -8,10 +8,13 @@ what it yields must be known. It may take `turn`, or any of the named arguments 
 import asyncio
 import contextvars
 import inspect
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -153,20 +156,48 @@ async def walk(said: Any) -> AsyncGenerator[Any, None]:
 
 async def _walk_in_thread(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     """Iterate in one thread of its own: a sync generator may block, and may use the ORM's connection of its thread."""
-    loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chatapp-respond")
+    thread = _Thread()
 
     def take_next() -> Any:
         return context.run(next, iterator, _END)
 
     try:
-        while (item := await loop.run_in_executor(thread, take_next)) is not _END:
+        while (item := await asyncio.wrap_future(thread.submit(take_next))) is not _END:
             yield item
     finally:
         # Queued behind a `next` that may still be running; the generator gets GeneratorExit in its own thread.
         thread.submit(context.run, _close, iterator)
-        thread.shutdown(wait=False)
+        thread.end()
+
+
+class _Thread:
+    """A thread that does one thing after the other. Nobody waits for it: for those of a pool the process waits before
+    it ends, and code that hangs would keep it for ever."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="chatapp-respond", daemon=True).start()
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """What the function gives, once it was its turn."""
+        future: Future[Any] = Future()
+        self._work.put((future, partial(function, *args)))
+        return future
+
+    def end(self) -> None:
+        """Let it end after what it was given."""
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while (item := self._work.get()) is not None:
+            future, function = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:
+                    future.set_exception(error)
+            del item, future, function  # or what was said last would live until something is said again
 
 
 def _close(iterator: Iterator[Any]) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from chatapp.assistants import Assistant, Suggestion
+from chatapp.assistants import Assistant
 from chatapp.policy import get_policy
-from chatapp.prompts import set_library
+from chatapp.prompts import Suggestion, set_library
 
 
 def list_shared(assistant: Assistant, user: Any) -> list[Suggestion]:

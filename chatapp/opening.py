@@ -4,6 +4,7 @@ A greeting is said by a run of its own kind, through the same runner, feed and j
 message, and the thread stays without one.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,8 +15,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from chatapp import registry
-from chatapp.actions import get_ready, not_found
+from chatapp.actions import get_ready
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.greetings import as_greeting
 from chatapp.models import LIVE_STATES, Message, Run, Thread
 from chatapp.models.calls import in_database
@@ -94,14 +96,15 @@ def _try_store_greeting(user: Any, thread_id: UUID, slug: str, mailbox: str) -> 
         run_id=uuid4(),
         config=answers.make_config(chosen),
         settings=chosen,
+        alias=thread.provider,
     )
     run = Run(
         id=turn.run_id,
         thread=thread,
         kind=Run.Kind.GREETING,
         hub=mailbox,
-        provider=answers.provider,
-        model=turn.config.model or answers.model or turn.get_provider().model,
+        provider=turn.get_alias(),
+        model=turn.config.model or answers.find_model(thread.provider),
         started_at=Now(),
         heartbeat_at=Now(),
     )
@@ -164,14 +167,19 @@ async def start_over(thread_id: UUID) -> None:
 
 async def _clear(thread_id: UUID, *, with_greeting: bool, with_ids: bool) -> None:
     hub = get_hub()
-    runs, owner = await _store_cleared(thread_id, with_greeting=with_greeting, with_ids=with_ids)
+    runs, owner = await in_database(store_cleared)(thread_id, with_greeting=with_greeting, with_ids=with_ids)
     for run in runs:
         await hub.stop(run)
     await hub.thread_changed(thread_id, str(owner or ""))
 
 
-@in_database
-def _store_cleared(thread_id: UUID, *, with_greeting: bool, with_ids: bool) -> tuple[list[Run], Any]:
+def store_cleared(
+    thread_id: UUID, *, with_greeting: bool, with_ids: bool = False, kept: Sequence[Message] = ()
+) -> tuple[list[Run], Any]:
+    """Empty the thread, but for the messages that are `kept`, each of which follows the one before it.
+
+    The runs to stop, and the key of the owner. See clear_messages and start_over.
+    """
     with transaction.atomic():
         replies = Run.objects.filter(thread_id=thread_id, kind=Run.Kind.REPLY, finished_at__isnull=True)
         runs = list(replies.select_for_update(of=("self",)).order_by("pk"))
@@ -180,21 +188,22 @@ def _store_cleared(thread_id: UUID, *, with_greeting: bool, with_ids: bool) -> t
         thread = Thread.objects.select_for_update(of=("self",)).get(pk=thread_id)
         # An answer that began meanwhile goes with its message; its process finds that its run is gone.
         Run.objects.filter(thread=thread, state__in=LIVE_STATES, reply__isnull=False).update(state=Run.State.STOPPED)
-        thread.head = None
+        thread.head = kept[-1] if kept else None
         if with_greeting:
             thread.greeting, thread.greeting_dismissible, thread.greeting_dismissed_at = None, True, None
         elif thread.greeting is None:
             thread.greeting = []  # What is empty now is no new chat: nothing begins by itself.
         thread.greeting_version += 1
         thread.updated_at, thread.todos, thread.queued_at = Now(), [], None
+        thread.summary = thread.summary_claim = None
         thread.save()
-        _forget(thread, with_ids=with_ids)
+        _forget(thread, kept, with_ids=with_ids)
         return runs, thread.owner_id
 
 
-def _forget(thread: Thread, *, with_ids: bool) -> None:
-    """Delete the messages, but `with_ids` for the ids under which pages sent them lately."""
-    messages = Message.objects.filter(thread=thread)
+def _forget(thread: Thread, kept: Sequence[Message], *, with_ids: bool) -> None:
+    """Delete the messages, but those that are kept and `with_ids` the ids under which pages sent them lately."""
+    messages = Message.objects.filter(thread=thread).exclude(pk__in=[message.pk for message in kept])
     sent = messages.filter(client_id__isnull=False, created_at__gt=Now() - RESENT)
     ids = list(sent.values_list("client_id", flat=True)) if with_ids else []
     messages.delete()

@@ -128,6 +128,8 @@ class ErrorPart(Part):
     code: str
     message: str
     reference: str = ""
+    display: Literal["bubble", "toast"] = "bubble"
+    """toast: it was shown in a note, and not here."""
 
     @property
     def shared(self) -> Part:

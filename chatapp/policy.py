@@ -18,9 +18,12 @@ from django.utils.translation import gettext as _
 
 from chatapp.conf import settings
 from chatapp.errors import Refused
-from chatapp.models import LIVE_STATES, Attachment, Folder, Message, Prompt, Run, Share, Thread
+from chatapp.models import LIVE_STATES, Attachment, Folder, Message, Prompt, Run, Share, Thread, UsageRecord
 
 _MINUTE: Final = timedelta(minutes=1)
+
+PLAYGROUND_STREAMS: Final = ("playground-a", "playground-b")
+"""Names of the streams in which a person tries models; what is asked there counts as messages do."""
 
 
 class Policy:
@@ -86,9 +89,23 @@ class Policy:
         mine = Q(groups=None) | Q(groups__in=_get_groups(user))
         return Prompt.objects.filter(mine, active=True, assistant__in=("", assistant.slug)).distinct()
 
+    def get_usage(self, user: Any) -> QuerySet[UsageRecord]:
+        """The requests to models of which this person sees what they took: those that they asked for."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return UsageRecord.objects.none()
+        return UsageRecord.objects.filter(person_id=user.pk)
+
+    def can_see_cost(self, user: Any) -> bool:
+        """Whether this person sees what their answers cost, where CHATAPP["SHOW_USAGE"] is "cost"."""
+        return bool(getattr(user, "is_authenticated", False) and user.is_active)
+
     def can_use(self, user: Any, assistant: Any) -> bool:
         """Whether this person may talk to this assistant."""
         return bool(getattr(user, "is_authenticated", False) and user.is_active)
+
+    def can_use_playground(self, user: Any) -> bool:
+        """Whether this person may try models side by side, with instructions of their own: staff may."""
+        return bool(getattr(user, "is_authenticated", False) and user.is_active and user.is_staff)
 
     def get_share_scopes(self, user: Any) -> Sequence[str]:
         """With whom this person may share a conversation: see Share.Scope. Empty: with nobody."""
@@ -123,6 +140,10 @@ class Policy:
         if name not in ("model", "system"):
             return True
         return bool(user.is_staff or user.has_perm(f"chatapp.use_{name}_command"))
+
+    def may_read_causes(self, user: Any) -> bool:
+        """Whether this person reads what really went wrong when an answer fails: staff who may view runs."""
+        return bool(user.is_staff and user.has_perm("chatapp.view_run"))
 
     def check_post(self, user: Any) -> None:
         """Let the person send one more message, or not. Called inside the transaction that stores it.
@@ -174,7 +195,7 @@ class Policy:
         if not settings.LIMITS:
             return
         _lock(user)
-        mine = Run.objects.filter(kind=kind, thread__owner_id=user.pk, thread__stream="")
+        mine = Run.objects.filter(kind=kind, thread__owner_id=user.pk, thread__stream__in=("", *PLAYGROUND_STREAMS))
         if mine.filter(state__in=LIVE_STATES).count() >= settings.RUNS_PER_PERSON:
             raise Refused(
                 "too_many_runs",

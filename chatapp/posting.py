@@ -68,7 +68,7 @@ async def post(
         for_model=for_model,
         visible=visible and role != Message.Role.SYSTEM,
     )
-    owner = await _store(message)
+    owner = await in_database(place)(message)
     await signals.message_created.asend_robust(Message, message=message)
     await get_hub().thread_changed(message.thread_id, str(owner))
     return message
@@ -113,8 +113,7 @@ def _assemble(said: Iterable[Any]) -> Assembler:
     return assembler
 
 
-@in_database
-def _store(message: Message) -> Any:
+def place(message: Message) -> Any:
     """Put the message at the end of its thread, or in the queue behind the answer; the owner's key."""
     for _attempt in range(_RACES):
         with transaction.atomic():

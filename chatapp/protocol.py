@@ -24,6 +24,7 @@ class CloseCode(IntEnum):
     FOREIGN_ORIGIN = 4403
     NO_SUCH_THREAD = 4404
     TOO_MANY = 4429
+    UNHANDLED = 4450
     COME_BACK = 4012
 
 

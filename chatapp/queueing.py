@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from chatapp import actions, registry
+from chatapp import finding, registry
 from chatapp.errors import Refused
 from chatapp.models import Thread
 from chatapp.models.calls import in_database
@@ -51,7 +51,7 @@ def _store_next(thread_id: UUID, mailbox: str) -> Job | None:
                 pk=thread_id, queued_at__isnull=False, deleted_at=None
             )
             thread = found.select_related("owner").first()
-            if thread is None or actions.is_answering(thread):
+            if thread is None or finding.is_answering(thread):
                 return None
             user = thread.owner or AnonymousUser()
             assistant = registry.get(thread.assistant)
@@ -79,7 +79,7 @@ def _store_unqueued(user: Any, thread_id: UUID, message_id: UUID) -> None:
     with transaction.atomic():
         thread = get_policy().get_threads(user).select_for_update(of=("self",)).filter(pk=thread_id).first()
         if thread is None:
-            raise actions.not_found()
+            raise finding.not_found()
         if thread.owner_id is not None and thread.owner_id != user.pk:
             raise Refused("not_yours", _("Only the owner of this conversation can do that."), status=403)
         if not queue.remove(thread, message_id):

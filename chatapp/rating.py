@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from chatapp import registry, signals
-from chatapp.actions import not_found
 from chatapp.conf import settings
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import Feedback, Message, Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy

@@ -12,12 +12,12 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
-from django.db.models import Count, Sum
 from django.db.models.functions import Now
 from pydantic import BaseModel, ConfigDict
 
+from chatapp.accounting import sum_all
 from chatapp.history import read_messages, write_messages
-from chatapp.models import Message, Run, Thread
+from chatapp.models import Message, Thread, UsageRecord
 from chatapp.models.calls import in_database
 from chatapp.parts import Part, TextPart, plain_text
 from chatapp.runs import greetings, transcript
@@ -45,17 +45,26 @@ class SaidMessage(BaseModel):
 
 
 class Tokens(NamedTuple):
-    """What a thread took, over all its runs that have ended."""
+    """What a thread took, over all requests to models that have ended."""
 
     input: int | None
     """None: no provider said."""
 
     output: int | None
     cost: Decimal | None
-    """None: no price is known."""
+    """In CHATAPP["CURRENCY"]. None: no price is known."""
 
-    unknown_runs: int
-    """Runs of which the provider said nothing; the sums are of the others."""
+    unknown_calls: int
+    """Requests of which the provider said nothing; the sums are of the others."""
+
+    cached: int | None = None
+    """Of the input."""
+
+    reasoning: int | None = None
+    """Of the output."""
+
+    calls: int = 0
+    """All requests."""
 
 
 def get_messages_sync(thread: Thread | UUID) -> tuple[SaidMessage, ...]:
@@ -101,7 +110,7 @@ async def set_turns(thread: Thread | UUID, turns: Sequence[Mapping[str, Any]]) -
 
 
 def _store_turns(thread_id: UUID, turns: Sequence[Mapping[str, Any]]) -> tuple[UUID, str] | None:
-    wanted = [_check(turn, place) for place, turn in enumerate(turns, 1)]
+    wanted = check_turns(turns)
     with transaction.atomic():
         thread = Thread.objects.select_for_update().get(pk=thread_id)
         if transcript.get_live_run(thread) is not None:
@@ -116,19 +125,29 @@ def _store_turns(thread_id: UUID, turns: Sequence[Mapping[str, Any]]) -> tuple[U
             if at == len(wanted):
                 return None
             last = thread.head_id
-        for role, parts in _group(wanted[at:]):
-            message = Message(
-                thread=thread,
-                parent_id=last,
-                role=role,
-                parts=[part.dump() for part in parts],
-                text=plain_text(parts),
-                visible=role != Message.Role.SYSTEM,
-            )
-            message.save(force_insert=True)
-            last = message.pk
-        Thread.objects.filter(pk=thread.pk).update(head_id=last, updated_at=Now())
+        append_turns(thread, last, wanted[at:])
         return thread.pk, str(thread.owner_id)
+
+
+def append_turns(thread: Thread, last: UUID | None, turns: Sequence[dict[str, Any]]) -> None:
+    """Store these as messages after `last`; the branch that is shown ends with them. Within a transaction."""
+    for role, parts in _group(turns):
+        message = Message(
+            thread=thread,
+            parent_id=last,
+            role=role,
+            parts=[part.dump() for part in parts],
+            text=plain_text(parts),
+            visible=role != Message.Role.SYSTEM,
+        )
+        message.save(force_insert=True)
+        last = message.pk
+    Thread.objects.filter(pk=thread.pk).update(head_id=last, updated_at=Now())
+
+
+def check_turns(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Messages of the API with nothing but what is stored of them. Raises ValueError for what is none."""
+    return [_check(turn, place) for place, turn in enumerate(turns, 1)]
 
 
 def _check(turn: Mapping[str, Any], place: int) -> dict[str, Any]:
@@ -184,16 +203,18 @@ async def set_state(thread: Thread | UUID, state: Mapping[str, Any]) -> None:
 
 
 def get_tokens_sync(thread: Thread | UUID) -> Tokens:
-    """What the answers of a thread took, titles and greetings included. What no provider said is not taken for 0."""
-    runs = Run.objects.filter(thread=_get_thread(thread), finished_at__isnull=False).order_by()
-    sums = runs.aggregate(
-        input=Sum("input_tokens"),
-        output=Sum("output_tokens"),
-        cost=Sum("cost"),
-        all=Count("pk"),
-        known=Count("input_tokens"),
+    """What the requests of a thread took: answers, those that were replaced by another version or deleted too, titles,
+    greetings. What no provider said is not taken for 0. Raises Thread.DoesNotExist."""
+    sums = sum_all(UsageRecord.objects.filter(thread=_get_thread(thread)))
+    return Tokens(
+        sums.input_tokens,
+        sums.output_tokens,
+        sums.cost,
+        sums.unknown,
+        sums.cached_tokens,
+        sums.reasoning_tokens,
+        sums.calls,
     )
-    return Tokens(sums["input"], sums["output"], sums["cost"], sums["all"] - sums["known"])
 
 
 def _get_thread(thread: Thread | UUID) -> Thread:

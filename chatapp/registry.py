@@ -39,6 +39,16 @@ def register(declared: Any, *, force: bool = False) -> Any:
     return declared
 
 
+def unregister(declared: Any) -> None:
+    """Take an assistant out again, by its class, its function or its slug: nobody can ask it any more, and nothing of
+    it is called. What was said stays, and so does an answer that is under way. Unknown: nothing happens."""
+    names = (declared,) if isinstance(declared, str) else ()
+    for slug, assistant in list(_assistants.items()):
+        cls = type(assistant)
+        if slug in names or cls is declared or cls.respond is declared:
+            del _assistants[slug]
+
+
 def get(slug: str) -> Assistant | None:
     """The assistant with this slug; None if there is none (its app may have been removed)."""
     return _assistants.get(slug)

@@ -15,6 +15,7 @@ from chatapp.parts import ErrorPart, NoticePart, Part, plain_text
 from chatapp.prompts import CONTINUE
 from chatapp.runs import greetings, preferences, transcript
 from chatapp.runs.live import Job
+from chatapp.runs.summaries import load_summary
 from chatapp.runs.titles import wants_title
 from chatapp.todos import are_all_done, load_todos
 from chatapp.turn import ChatMessage, Turn
@@ -87,6 +88,8 @@ def store_reply(
         run_id=run_id,
         config=config,
         settings=chosen,
+        summary=load_summary(thread),
+        alias=thread.provider,
     )
     run = Run(
         id=run_id,
@@ -94,8 +97,8 @@ def store_reply(
         prompt=question if typed is None else None,
         reply=reply,
         hub=mailbox,
-        provider=assistant.provider,
-        model="" if typed is not None else config.model or assistant.model or turn.get_provider().model,
+        provider=turn.get_alias(),
+        model="" if typed is not None else config.model or assistant.find_model(thread.provider),
         started_at=Now(),
         heartbeat_at=Now(),
     )

@@ -18,9 +18,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatapp import registry
-from chatapp.actions import not_found
 from chatapp.errors import Refused
 from chatapp.files.parts import FilePart
+from chatapp.finding import not_found
 from chatapp.models import Attachment, Message, Share, Thread
 from chatapp.models.calls import in_database
 from chatapp.parts import Part, load_parts, plain_text

@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from chatapp import registry, stretches
-from chatapp.actions import is_answering
 from chatapp.assistants import Assistant
 from chatapp.errors import ChatappError
+from chatapp.finding import is_answering
 from chatapp.icons import to_stored
 from chatapp.models import Message, Run, Thread
 from chatapp.models.calls import in_database

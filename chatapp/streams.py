@@ -6,15 +6,16 @@ serves them. What is said comes as Markdown, as an answer does, and is stored as
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar, get_args
 from uuid import UUID
 
 from asgiref.sync import SyncToAsync, async_to_sync
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.safestring import SafeString
 
@@ -23,6 +24,7 @@ from chatapp.actions import get_ready
 from chatapp.activity import ToolCall, ToolCallPart, ToolProgress, ToolResult
 from chatapp.approvals import ApprovalRequest
 from chatapp.assistants import Assistant
+from chatapp.conf import OnError
 from chatapp.events import PartDelta, PartStart
 from chatapp.mappers import is_foreign
 from chatapp.models import Message, Run, Thread
@@ -39,8 +41,13 @@ from chatapp.turn import Turn
 
 ContentType = Literal["markdown", "html", "text"]
 
+_Stored = TypeVar("_Stored")
+
 _NAME: Final = re.compile(r"[-a-zA-Z0-9_]{1,100}\Z")
 _RACES: Final = 3
+_UNFINISHED: Final = Q(run__isnull=False, run__finished_at__isnull=True) | Q(
+    answers__isnull=False, answers__finished_at__isnull=True
+)  # what is being said, and what it answers
 _OF_CHATS: Final = (ToolCall, ToolCallPart, ToolProgress, ToolResult, TodoUpdate, InputRequest)
 _KINDS_OF_CHATS: Final = (ToolCallPart.kind, InputRequest.kind, ApprovalRequest.kind)
 
@@ -70,6 +77,7 @@ async def stream_to(
     session: SessionBase | str | None = None,
     clear: bool = True,
     content_type: ContentType = "markdown",
+    on_error: OnError | Literal[""] = "",
 ) -> Run:
     """Stream to the place of this name in the pages of this user, or of the visitor with this session.
 
@@ -80,15 +88,18 @@ async def stream_to(
 
     With `content_type` "html" strings are HTML that is sanitised, with "text" they are shown as they are. A string
     that Django calls safe is literal HTML with any of them. Nobody is asked whether they may: that is for the caller to
-    know.
+    know. `on_error` says what they see if it fails, as Assistant.on_error does: empty is CHATAPP["ERRORS"].
 
-    Raises TypeError for content that cannot be streamed, ValueError for a name that is no slug or without whom it is
-    for, Refused if the process is ending. What goes wrong later ends the run as failed, with a sentence in the page.
+    Raises TypeError for content that cannot be streamed, ValueError for a name that is no slug, for an unknown
+    `on_error` or without whom it is for, Refused if the process is ending. What goes wrong later ends the run as
+    failed, with a sentence in the page.
     """
     check(name, content, content_type)
+    if on_error not in ("", *get_args(OnError)):
+        raise ValueError(f"on_error {on_error!r} is not known; known are {', '.join(get_args(OnError))}")
     viewer = await _find_viewer(user, session)
     hub, runner = await get_ready()
-    job = _Streaming(content, content_type)
+    job = _Streaming(content, content_type, on_error)
 
     async def begin() -> Run | UUID:
         begun, cancelled = await _store(viewer, name, clear, hub.mailbox)
@@ -188,8 +199,9 @@ class _Streaming(Assistant):
 
     slug = "stream"
 
-    def __init__(self, content: Any, content_type: ContentType) -> None:
+    def __init__(self, content: Any, content_type: ContentType, on_error: OnError | Literal[""]) -> None:
         self._content, self._content_type = content, content_type
+        self.on_error = on_error  # type: ignore[misc]  # of this one stream
         super().__init__()
 
     def answer(self, turn: Turn) -> Any:
@@ -231,24 +243,44 @@ def _find_viewer(user: Any, session: SessionBase | str | None) -> Viewer:
 @in_database
 def _store(viewer: Viewer, name: str, clear: bool, mailbox: str) -> tuple[Run | UUID, Run | None]:
     """The run that begins, and the one that it replaces; or the id of the one for whose end it has to wait."""
+    return win_races(lambda: _try_store(viewer, name, clear, mailbox))
+
+
+def win_races(store: Callable[[], _Stored]) -> _Stored:
+    """What `store` gives in a transaction of its own; again, if somebody else was faster to make a row."""
     for attempt in range(_RACES):
         try:
             with transaction.atomic():
-                return _try_store(viewer, name, clear, mailbox)
+                return store()
         except IntegrityError:
             if attempt == _RACES - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-def _try_store(viewer: Viewer, name: str, clear: bool, mailbox: str) -> tuple[Run | UUID, Run | None]:
+def lock_stream(viewer: Viewer, name: str) -> Thread:
+    """Their stream of this name, locked; made if nothing was ever streamed there. Raises IntegrityError: see win_races.
+
+    Asks no policy.
+    """
     stream_id = viewer.get_id(name)
     stream = Thread.objects.select_for_update().filter(pk=stream_id).first()
     if stream is None:
         stream = Thread(
-            id=stream_id, owner=viewer.user, guest_key=viewer.guest_key, stream=name, title=name, updated_at=Now()
+            id=stream_id,
+            owner=viewer.user,
+            guest_key=viewer.guest_key,
+            stream=name,
+            title=name,
+            title_is_manual=True,
+            updated_at=Now(),
         )
         stream.save(force_insert=True)  # Somebody may be faster: then the row is there the next time.
+    return stream
+
+
+def _try_store(viewer: Viewer, name: str, clear: bool, mailbox: str) -> tuple[Run | UUID, Run | None]:
+    stream = lock_stream(viewer, name)
     live = transcript.get_live_run(stream)
     if live is not None and not clear:
         return live.pk, None
@@ -256,13 +288,15 @@ def _try_store(viewer: Viewer, name: str, clear: bool, mailbox: str) -> tuple[Ru
         journal.request_stop(live.pk)
     if clear:
         # What still has last words to write is not on the branch any more, and goes the next time.
-        Message.objects.filter(thread=stream, run__finished_at__isnull=True).update(parent=None)
-        Message.objects.filter(thread=stream, run__finished_at__isnull=False).delete()
+        said = Message.objects.filter(thread=stream)
+        kept = list(said.filter(_UNFINISHED).values_list("pk", flat=True))
+        said.filter(pk__in=kept).update(parent=None)
+        said.exclude(pk__in=kept).delete()
     parent_id = None if clear else stream.head_id
     reply = Message.objects.create(thread=stream, parent_id=parent_id, role=Message.Role.ASSISTANT)
     run = Run(thread=stream, reply=reply, hub=mailbox, started_at=Now(), heartbeat_at=Now())
     run.save(force_insert=True)
-    Thread.objects.filter(pk=stream_id).update(head=reply, updated_at=Now())
+    Thread.objects.filter(pk=stream.pk).update(head=reply, updated_at=Now())
     return run, live
 
 

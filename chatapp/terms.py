@@ -16,6 +16,12 @@ MAX_QUERY_CHARS: Final = 400
 MAX_TERMS: Final = 12
 """How many terms of a query count."""
 
+MAX_QUESTION_CHARS: Final = 2000
+"""What is read of a question."""
+
+MAX_QUESTION_TERMS: Final = 24
+"""How many terms of a question count."""
+
 MAX_WORD_CHARS: Final = 64
 """What is known of a word."""
 
@@ -25,6 +31,9 @@ _NO_SPACES: Final = (
 )
 _LETTER: Final = re.compile(f"[{_NO_SPACES}]")
 _WORD: Final = re.compile(f"(?![\\W_])[{_NO_SPACES}]|(?:(?![{_NO_SPACES}])[^\\W_])+")
+_ASCII_WORD: Final = re.compile("[a-z0-9]+")
+"""The same for folded ASCII, in half the time."""
+
 _PIECE: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _LATIN_END: Final = "\u0530"
 """Latin, Greek and Cyrillic letters stand below: only these lose their accents."""
@@ -33,6 +42,33 @@ _MARKS: Final = re.compile(r"(?<!\w)[*`#|~>]+|[*`#|~>]+(?!\w)")
 """Marks of Markdown, which nobody reads in a snippet."""
 
 _SPACES: Final = re.compile(r"[*`#|~>\s]+")
+
+_EMPTY_WORDS: Final = frozenset(
+    " ".join(
+        (
+            # English
+            "a about all also am an and any are as at be been but by can could did do does for from had has have",
+            "he her his how i if in into is it its just me may might more most must my no not of on or our out",
+            "please she should so some than that the their them then there these they this those to up us was we",
+            "were what when where which who whom whose why will with would you your",
+            # German
+            "aber als am an auch auf aus bei bin bis bist da dann das dass dein dem den der des dir doch du ein",
+            "eine einem einen einer eines er es hab habe haben hat ich ihr im in ist ja kann mein meine mich mir",
+            "mit nach nicht noch nur oder sich sie sind so uber um und uns unser von warum was wenn wer werden",
+            "wie wir wird wo zu zum zur",
+            # French, Spanish, Italian, Portuguese
+            "au aux avec c ce ces cette comment d dans de des du elle en est et il ils j je l la le les leur m ma",
+            "mais mes mon n ne nos notre nous ou par pas pour pourquoi qu quand que quel quelle qui s sa se ses",
+            "sur ta te tu un une vos votre vous y como con cual cuando del donde el ella ellos eres es esta este",
+            "hay las lo los mi nosotros o para pero por porque quien se ser si soy su sus tiene un una usted yo",
+            "al alla anche che chi come cosa da dal dalla dei della delle di dove e gli ha ho i io lei loro lui",
+            "nel nella non per perche piu quale quando questo sono sul ao as com da das do dos ele ela em eu isso",
+            "mais meu minha na nao nas nos os ou qual quem sao seu sua tem um uma voce",
+        )
+    ).split()
+)
+"""Words that hold a sentence together, folded, in the languages in which most questions are asked. Not those that are
+something to ask about in another of them: war, die, son."""
 
 _BEFORE: Final = 48
 _SNIPPET_CHARS: Final = 180
@@ -76,7 +112,8 @@ def fold(text: str) -> str:
 
 def split_words(text: str) -> Iterator[str]:
     """The words of a text, folded, in order."""
-    return (found[0][:MAX_WORD_CHARS] for found in _WORD.finditer(fold(text)))
+    word = _ASCII_WORD if text.isascii() else _WORD
+    return (found[0][:MAX_WORD_CHARS] for found in word.finditer(fold(text)))
 
 
 def parse_query(query: str) -> list[Term]:
@@ -93,6 +130,26 @@ def parse_query(query: str) -> list[Term]:
             is_last = plain is not None and found.end() == len(query) and not _LETTER.match(words[-1])
             terms.append(Term(words, is_last))
     return terms[: MAX_TERMS - 1] + terms[-1:] if len(terms) > MAX_TERMS else terms
+
+
+def list_terms(question: str) -> list[Term]:
+    """What a question in anybody's words is about: each word that says something, once, for a search for any of them.
+
+    Words that only hold a sentence together are left out. The end of a longer word may be another one, so that
+    "refunds" finds "refund" in about any language with endings. Letters of scripts without spaces go in pairs.
+    """
+    words = list(split_words(question[:MAX_QUESTION_CHARS]))
+    terms: dict[Term, None] = {}
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if _LETTER.match(word):
+            if _LETTER.match(after):
+                terms[Term((word, after))] = None
+            elif not _LETTER.match(before):
+                terms[Term((word,))] = None
+        elif word not in _EMPTY_WORDS:
+            end = 0 if len(word) < 5 or word[-1].isdigit() else 1 if len(word) < 7 else 2 if len(word) < 9 else 3
+            terms[Term((word[: len(word) - end],), is_prefix=end > 0)] = None
+    return list(terms)[:MAX_QUESTION_TERMS]
 
 
 def contains(text: str, terms: Sequence[Term]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from chatapp import arranging
-from chatapp.actions import not_found
+from chatapp.finding import not_found
 from chatapp.models import Thread
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy

@@ -26,7 +26,9 @@ from chatapp.providers.base import ModelRequest
 from chatapp.providers.calls import MAX_ARGUMENT_CHARS
 from chatapp.redaction import redact
 from chatapp.scrubbing import scrub, scrub_value
-from chatapp.tools import Tool, ToolRejected
+from chatapp.tools import Tool, ToolRejected, explain
+from chatapp.tracing import trace_tool
+from chatapp.trimming import Window
 
 if TYPE_CHECKING:
     from chatapp.turn import Turn
@@ -63,10 +65,12 @@ class _Call:
     def refuse(self, text: str, *, is_denied: bool = False) -> None:
         """It will not run; the model and the person get this."""
         result = ToolResult(text, tool_id=self.row.tool_id, is_error=not is_denied, is_denied=is_denied)
-        self.row = _bound(result).fill(self.row)
+        self.row = bound(result).fill(self.row)
 
 
-async def converse(turn: "Turn", request: ModelRequest, tools: Mapping[str, Tool]) -> AsyncGenerator[str | Event, None]:
+async def converse(
+    turn: "Turn", request: ModelRequest, tools: Mapping[str, Tool], window: Window
+) -> AsyncGenerator[str | Event, None]:
     """What the model says to the request, which names these tools, and what they do; see Turn.stream."""
     used: set[str] = set()
     usage = Usage()
@@ -75,15 +79,12 @@ async def converse(turn: "Turn", request: ModelRequest, tools: Mapping[str, Tool
         said: list[str] = []
         wanted: list[ModelCall] = []
         finish = Finish()
-        async with aclosing(turn.stream_once(request)) as deltas:
+        async with aclosing(window.ask(request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, ModelCall):
                     wanted.append(delta)
                 elif isinstance(delta, Usage):
-                    usage = Usage(
-                        input_tokens=usage.input_tokens + delta.input_tokens,
-                        output_tokens=usage.output_tokens + delta.output_tokens,
-                    )
+                    usage += delta
                     yield usage
                 elif isinstance(delta, Finish):
                     finish = delta
@@ -136,19 +137,13 @@ def _check(wanted: ModelCall, tools: Mapping[str, Tool], number: int, used: set[
             intent = {"_intent": str(arguments["_intent"])[:200]} if arguments.get("_intent") else {}
             call.row = call.row.model_copy(update={"arguments": {**tool.dump(call.values), **intent}})
         except ValidationError as error:
-            problem = f"The arguments are not right: {_explain(error)}"
+            problem = f"The arguments are not right: {explain(error)}"
         except (ValueError, RecursionError) as error:
             problem = f"The arguments are no JSON object: {error}"
     if problem:
         call.is_bad = True
         call.refuse(problem)
     return call
-
-
-def _explain(error: ValidationError) -> str:
-    """What is wrong with which argument, in the words of pydantic."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'all'}: {item['msg']}" for item in details[:10])
 
 
 async def _do_round(turn: "Turn", calls: Sequence[_Call]) -> AsyncGenerator[Event, None]:
@@ -189,26 +184,36 @@ async def _have_allowed(turn: "Turn", call: _Call) -> None:
         return call.refuse(str(error), is_denied=True)
     except Exception as error:
         return call.refuse(_fail(call, error))
-    if turn.desk is None:
-        return call.refuse("Nobody is there who could allow this call.", is_denied=True)
-    if await turn.desk.allows(tool.name):
-        return
     arguments = {name: value for name, value in row.arguments.items() if name in tool.names.values()}
+    refusal = await ask_to_allow(
+        turn, tool=tool.name, title=tool.title, icon=tool.icon, call_id=row.tool_id, arguments=arguments
+    )
+    if refusal:
+        call.refuse(refusal, is_denied=True)
+
+
+async def ask_to_allow(
+    turn: "Turn", *, tool: str, call_id: str, arguments: Mapping[str, Any], title: str = "", icon: str = ""
+) -> str:
+    """Ask the person whether this call may be made. Empty if so, else why not, for them and the model."""
+    if turn.desk is None:
+        return "Nobody is there who could allow this call."
+    if await turn.desk.allows(tool):
+        return ""
     approval = make_approval(
         turn.user,
         turn.run_id,
-        tool=tool.name,
-        title=tool.title,
-        icon=tool.icon,
-        call_id=row.tool_id,
+        tool=tool,
+        title=title,
+        icon=icon,
+        call_id=call_id,
         arguments=arguments,
         seconds=settings.APPROVAL_SECONDS,
     )
     decision = await turn.desk.ask(approval, settings.APPROVAL_SECONDS)
-    if decision == "deny":
-        call.refuse(_("The person did not allow this call."), is_denied=True)
-    elif decision not in ("allow", "allow_thread"):
-        call.refuse(_("Nobody allowed this call in time."), is_denied=True)
+    if decision in ("allow", "allow_thread"):
+        return ""
+    return _("The person did not allow this call.") if decision == "deny" else _("Nobody allowed this call in time.")
 
 
 async def _run_all(turn: "Turn", calls: Sequence[tuple[_Call, Tool]]) -> AsyncGenerator[Event, None]:
@@ -218,8 +223,10 @@ async def _run_all(turn: "Turn", calls: Sequence[tuple[_Call, Tool]]) -> AsyncGe
 
     async def run(call: _Call, tool: Tool) -> None:
         async with places, aclosing(_run(turn, call, tool)) as events:
-            async for event in events:
-                await news.put(event)
+            with trace_tool(name=tool.name, call_id=call.row.tool_id) as span:
+                async for event in events:
+                    await news.put(event)
+                span.fail(call.row.state if call.row.state in ("failed", "denied") else "")
         await news.put(None)
 
     tasks = [asyncio.create_task(run(call, tool)) for call, tool in calls]
@@ -251,9 +258,9 @@ async def _run(turn: "Turn", call: _Call, tool: Tool) -> AsyncGenerator[Event, N
                     yield event
                 else:
                     result = event
-        result = _bound(result)
+        result = bound(result)
     except ToolRejected as error:
-        result = _bound(ToolResult(str(error), tool_id=tool_id, is_denied=True))
+        result = bound(ToolResult(str(error), tool_id=tool_id, is_denied=True))
     except Exception as error:
         text = _fail(call, error)
         if limit.expired() and isinstance(error, TimeoutError):
@@ -263,7 +270,7 @@ async def _run(turn: "Turn", call: _Call, tool: Tool) -> AsyncGenerator[Event, N
     yield result
 
 
-def _bound(result: ToolResult) -> ToolResult:
+def bound(result: ToolResult) -> ToolResult:
     """The result, no longer than the model may get. Raises for what is no JSON."""
     text = write_result(result.fill(ToolCallPart(tool_id=result.tool_id)))
     most = settings.MAX_TOOL_RESULT_CHARS

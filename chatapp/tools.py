@@ -17,12 +17,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
 from chatapp import handlers
 from chatapp.activity import ToolDisplay, ToolProgress, ToolResult
+from chatapp.docstrings import read_docstring
 from chatapp.errors import ChatappError
 from chatapp.events import Status
 from chatapp.parts import Part
@@ -34,9 +35,6 @@ MAX_PROGRESS_CHARS: Final = 20_000
 """What a running tool shows of the text that it yields: the end of it."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Yields|Raises):[ ]*$", re.MULTILINE)
-_ARGUMENT = re.compile(r"^(\w+)(?: ?\([^)\n]*\))?: *((?:.|\n(?=[ \t]))*)", re.MULTILINE)
-_PARAM = re.compile(r"^:param (?:\w+ )?(\w+): *((?:.|\n(?=[ \t]))*)\n?", re.MULTILINE)
 _INTENT: Final = "_intent"
 
 
@@ -161,6 +159,12 @@ class _Row:
         return ToolResult(result, tool_id=self.tool_id, display=display)
 
 
+def explain(error: ValidationError) -> str:
+    """What is wrong with which of the values that a model gave, in the words of pydantic; the first ten."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'all'}: {item['msg']}" for item in details[:10])
+
+
 @overload
 def tool(function: Callable[..., Any], /) -> Tool: ...
 @overload
@@ -210,7 +214,7 @@ def _make_tool(
         raise ValueError(f'{where}: approval is {approval!r}; give "always", "never" or a function')
     if timeout is not None and timeout < 0:
         raise ValueError(f"{where}: timeout must be seconds, or None for ever, not {timeout!r}")
-    said, described = _read_docstring(function)
+    said, described = read_docstring(function)
     fields = _read_parameters(function, where, described)
     names = {f"argument_{place}": argument for place, argument in enumerate(fields)}
     # By aliases, for a field of its own name could shadow an attribute of the model: copy, json, schema.
@@ -270,16 +274,3 @@ def _read_parameters(
             raise TypeError(f"{where}: {name!r} is a {hints[name]!r}, which has no JSON schema: {error}") from error
         fields[name] = known, ... if parameter.default is parameter.empty else parameter.default
     return fields
-
-
-def _read_docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
-    """What it says about the function, and about each argument under "Args:" or after ":param"."""
-    text = inspect.getdoc(function) or ""
-    described = {name: " ".join(words.split()) for name, words in _PARAM.findall(text)}
-    head, *sections = _SECTION.split(text)
-    for title, body in zip(sections[::2], sections[1::2], strict=True):
-        if title.startswith(("Arg", "Param")):
-            described |= {
-                name: " ".join(words.split()) for name, words in _ARGUMENT.findall(inspect.cleandoc(body) + "\n")
-            }
-    return _PARAM.sub("", head).strip(), described

@@ -2,25 +2,26 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from chatapp.conf import settings
-from chatapp.contexts import add_context, read_silent
+from chatapp import requesting
 from chatapp.errors import ChatappError
-from chatapp.events import Delta, Event, Finish, ModelCall
-from chatapp.files.context import CONTEXT_TOOL
-from chatapp.files.writing import Written, add_files, write_context, write_files, write_summary
-from chatapp.history import is_model_call, write_messages
+from chatapp.events import Delta, Event, ModelCall
+from chatapp.extracting import Shape, extract
+from chatapp.files.writing import write_context, write_summary
 from chatapp.inputs import InputUpdate
 from chatapp.parts import Part, plain_text
-from chatapp.providers.base import ModelRequest, Provider, get_provider
+from chatapp.providers.base import ModelRequest, Provider, RequestKind, get_provider
+from chatapp.providers.fallback import Chain, get_fallback
+from chatapp.providers.metering import Ledger
 from chatapp.questions import InputRequest, InputType
+from chatapp.retrieval import Sources, add_sources
 from chatapp.sampling import ModelConfig
 from chatapp.stretches import MessageStream, Speech
 from chatapp.toolloop import converse
-from chatapp.tools import Tool
+from chatapp.trimming import Summary
 
 if TYPE_CHECKING:
     from chatapp.assistants import Assistant
@@ -54,6 +55,8 @@ class Desk(Protocol):
     async def wait(self, timeout: float | None) -> str: ...  # noqa: ASYNC109
 
     async def allows(self, tool: str) -> bool: ...
+
+    def leave_out(self, upto: UUID) -> None: ...
 
     async def save(self) -> None: ...
     async def update_input(self, update: InputUpdate) -> None: ...
@@ -89,13 +92,32 @@ class Turn:
     question came; and whatever else code keeps in the thread's settings."""
 
     provider: Provider | None = None
-    """Who produces the tokens; None: the one that the assistant names."""
+    """Who produces the tokens; None: the one that `alias` names."""
+
+    alias: str = ""
+    """Of the provider that answers in this thread in place of the assistant's own; see chatapp.set_provider. Empty: its
+    own."""
+
+    ledger: Ledger | None = None
+    """Who hears of each request to a provider, and what it cost. None: nobody, as in a turn made by hand."""
+
+    summary: Summary | None = None
+    """What the model gets in place of what does not fit any more. None: nobody summarised it."""
+
+    chain: Chain | None = None
+    """Who says what the model says, over all rounds of tools; `stream` makes one. None: each request has its own."""
+
+    kind: RequestKind = "reply"
+    """What is said: an answer, or a greeting."""
 
     desk: Desk | None = None
     """Where the person can be asked something; see `ask`. None: nobody is there, as in a turn made by hand."""
 
     speech: Speech | None = None
     """The message that is being said; see `message_stream`. None: nothing is, as in a turn made by hand."""
+
+    sources: Sources = field(default_factory=Sources, compare=False, repr=False)
+    """The passages that were found for this answer; see chatapp.retrieval."""
 
     @property
     def text(self) -> str:
@@ -125,77 +147,83 @@ class Turn:
         sees = self.assistant.sees_images
         return self.get_provider().sees_images if sees is None else sees
 
+    def get_alias(self) -> str:
+        """In CHATAPP["PROVIDERS"], of who produces the tokens of this answer."""
+        return self.alias or self.assistant.provider
+
     def get_provider(self) -> Provider:
         """Who produces the tokens of this answer."""
-        return self.provider or get_provider(self.assistant.provider)
+        return self.provider or get_provider(self.get_alias())
+
+    def get_model(self) -> str:
+        """The model that is asked: what was chosen, or what the assistant names, or else the provider's own."""
+        return self.get_named_model() or self.get_provider().model
+
+    def get_named_model(self) -> str:
+        """The model that goes with a request; empty: the provider's own. Of another's provider the assistant names
+        none."""
+        return self.config.model or ("" if self.alias else self.assistant.model)
 
     async def get_request(self, prompt: str = "") -> ModelRequest:
         """What goes to the model: the instructions, then the branch that is shown without empty messages, the tools.
 
-        `prompt` is said after that, as if by the person, and is in no history.
+        `prompt` is said after that, as if by the person, and is in no history. What does not fit is left out; raises
+        ProviderError if the question alone does not.
         """
-        return await self._make_request(await self.assistant.load_tools(self), prompt)
+        request, window = await requesting.make_request(self, await self.assistant.load_tools(self), prompt)
+        return await window.fit(request)
 
-    async def _make_request(self, tools: Mapping[str, Tool], prompt: str) -> ModelRequest:
-        instructions = await self.assistant.load_instructions(self)
-        system = [{"role": "system", "content": instructions}] if instructions else []
-        files = await self._write_files(can_ask=CONTEXT_TOOL.name in tools)
-        said = [
-            written
-            for place, message in enumerate(self.messages)
-            if message.role in ("user", "assistant", "system")
-            # Without a tool at hand some servers refuse to hear of calls.
-            for written in _write(message, files.get(place), with_tools=bool(tools))
-        ]
-        if self.messages:
-            sources = await self.assistant.load_context_sources(self.user)
-            said = add_context(said, await read_silent(sources, self))
-        if prompt:
-            said.append({"role": "user", "content": prompt})
-        return ModelRequest(
-            messages=[*system, *said],
-            model=self.config.model or self.assistant.model or None,
-            options={**self.assistant.options, **self.config.get_options()},
-            tools=tuple(tool.definition for tool in tools.values()),
-        )
+    async def write_history(self, *, with_calls: bool = True, can_ask: bool = False) -> list[dict[str, Any]]:
+        """The branch that is shown as the API has it, with its files, and what is mentioned silently; without
+        instructions.
 
-    async def _write_files(self, *, can_ask: bool) -> Mapping[int, Written]:
-        if not any(message.attachments for message in self.messages):
-            return {}
-        return await write_files(
-            self.messages,
-            budget_chars=settings.ATTACHMENT_MODEL_CHARS,
-            sees_images=self.sees_images,
-            can_ask=can_ask,
-        )
+        `with_calls`: calls of tools and their results are in it, in pairs. `can_ask`: see files.writing.
+        """
+        placed = await requesting.write_history(self, with_calls=with_calls, can_ask=can_ask)
+        return [said for said, _place in placed]
 
     async def stream(self, prompt: str = "") -> AsyncGenerator[str | Event, None]:
         """Ask the model and give back what it says: text as `str`, thinking, usage, and how it finished.
 
         If the assistant has tools, what the model calls is run, and the model is asked again with the results, until it
-        calls nothing more; the rows of the calls are among what comes. See docs/tools.md. `prompt` is what it is
-        asked after all that was said, as for a greeting; it is stored nowhere. Raises ProviderError after what was said
-        before. Closing this generator closes the connection to the provider, and ends tools that run.
+        calls nothing more; the rows of the calls are among what comes. See docs/tools.md. The sources that its words
+        name come last, before how it finished; see docs/retrieval.md. `prompt` is what it is asked after all that was
+        said, as for a greeting; it is stored nowhere. Raises ProviderError after what was said before. Closing this
+        generator closes the connection to the provider, and ends tools that run.
         """
         tools = await self.assistant.load_tools(self)
-        request = await self._make_request(tools, prompt)
-        said: AsyncGenerator[Any, None] = converse(self, request, tools) if tools else self.stream_once(request)
-        async with aclosing(said) as items:
+        turn = replace(self, chain=self._make_chain())
+        request, window = await requesting.make_request(turn, tools, prompt)
+        said: AsyncGenerator[Any, None] = converse(turn, request, tools, window) if tools else window.ask(request)
+        async with aclosing(add_sources(said, self)) as items:
             async for item in items:
                 if not isinstance(item, ModelCall):  # It was told of no tool, and calls one all the same.
                     yield item
 
     async def stream_once(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """What the model says to this one request; ModelCall is what it wants to be called. See stream."""
-        deltas = self.get_provider().stream(request)
-        try:
+        said = (self.chain or self._make_chain()).ask(request)
+        async with aclosing(said) as deltas:
             async for delta in deltas:
                 yield delta
-                if isinstance(delta, Finish):
-                    return
-        finally:
-            if isinstance(deltas, AsyncGenerator):
-                await deltas.aclose()
+
+    async def extract(
+        self, shape: type[Shape], prompt: str = "", *, instructions: str | None = None, model: str = ""
+    ) -> Shape:
+        """What the model reads in the conversation, as an object of this pydantic model; nothing of it is in the chat.
+
+        `prompt` is said after the conversation, as if by the person; `instructions` take the place of the assistant's,
+        `model` that of the one that answers. An answer of another shape goes back once, with what is wrong. Raises
+        ExtractionError after that, ProviderError if the provider fails.
+        """
+        request, window = await requesting.make_request(self, {}, prompt, instructions)
+        request = replace(request, kind="extract", model=model or request.model)
+        return await extract(window, request, shape, knows_schemas=self.get_provider().json_schema)
+
+    def _make_chain(self) -> Chain:
+        alias = self.get_alias()
+        fallback = get_fallback(alias, () if self.alias else self.assistant.fallback)
+        return Chain(self.get_provider(), alias, fallback, self.ledger)
 
     def message_stream(self) -> MessageStream:
         """A stretch of the answer that can be said anew while it is open:
@@ -256,11 +284,3 @@ class Turn:
         if self.desk is None:
             raise ChatappError("nobody is there to be asked: this turn was made by hand and not by a run")
         return self.desk
-
-
-def _write(message: ChatMessage, files: Written | None, *, with_tools: bool) -> list[dict[str, Any]]:
-    if with_tools and any(is_model_call(part) for part in message.parts):
-        said = write_messages(message.role, message.parts)
-    else:
-        said = [{"role": message.role, "content": message.content}] if message.content.strip() else []
-    return add_files(said, message.role, files) if files is not None else said

@@ -18,10 +18,11 @@ AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 @sync_and_async_middleware
 def content_security_policy(get_response: View | AsyncView) -> View | AsyncView:
-    """Send SECURE_CSP as a header, as Django 6 does by itself. A header that a view has set stays."""
-    header = "; ".join(" ".join([directive, *sources]) for directive, sources in settings.SECURE_CSP.items())
+    """Send SECURE_CSP as a header, as Django 6 does by itself. A header or a policy that a view has set stays."""
 
     def protect(response: HttpResponseBase) -> HttpResponseBase:
+        policy = getattr(response, "_csp_config", settings.SECURE_CSP)
+        header = "; ".join(" ".join([directive, *sources]) for directive, sources in policy.items())
         response.headers.setdefault("Content-Security-Policy", header)
         return response
 

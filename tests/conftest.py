@@ -73,18 +73,13 @@ NEEDS = {
 """For each marker: whether it is there, and how to get it."""
 
 
-PLAYED_TWICE = ("tests/browser/", "tests/stories/", "tests/project/")
-"""Where tests drive browsers and other processes."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs an outside that is missing; in CI run it all the same, so that it fails there. In CI a test with
-    other processes is played once more when it fails, since a machine that is out of breath can fail it; the report
-    names it, and away from CI it fails at once."""
+    """Skip what needs an outside that is missing; in CI run it all the same, so that it fails there. In CI a test
+    that fails is played once more, since a machine that is out of breath can fail it (most of the suite talks to other
+    processes); the report names it, and away from CI it fails at once."""
     if os.environ.get("CI") == "true":
         for item in items:
-            if item.nodeid.startswith(PLAYED_TWICE):
-                item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=1))
         return
     for name, (is_there, how_to_get_it) in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(name)]

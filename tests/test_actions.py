@@ -18,7 +18,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models.functions import Now
 
 import chatapp
-from chatapp import actions, tidying
+from chatapp import actions, finding, tidying
 from chatapp.errors import Refused
 from chatapp.models import Message, Run, Thread
 from chatapp.policy import Policy
@@ -442,11 +442,11 @@ async def test_a_thread_without_an_answer_has_nothing_to_try_again(line: Line) -
 
 
 async def test_a_page_may_be_opened_of_an_own_thread_or_of_one_that_nobody_has_begun(line: Line, stranger: Any) -> None:
-    assert await actions.ahas_begun(line.owner, line.thread_id) is False
+    assert await finding.ahas_begun(line.owner, line.thread_id) is False
     await line.answer()
 
-    assert await actions.ahas_begun(line.owner, line.thread_id) is True
-    assert await actions.ahas_begun(stranger, line.thread_id) is None
+    assert await finding.ahas_begun(line.owner, line.thread_id) is True
+    assert await finding.ahas_begun(stranger, line.thread_id) is None
 
 
 class _Slow(Policy):

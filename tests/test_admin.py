@@ -15,7 +15,7 @@ from chatapp.runs import transcript
 from tests.conftest import make_thread
 
 HOSTILE = '<script>alert(1)</script> [x](javascript:alert(1)) <b hx-get="/accounts/logout/">hi</b>'
-LISTS = ("chatapp_thread", "chatapp_message", "chatapp_run", "chatapp_feedback")
+LISTS = ("chatapp_thread", "chatapp_message", "chatapp_run", "chatapp_feedback", "chatapp_usagerecord")
 
 
 def list_url(name: str) -> str:

@@ -207,6 +207,9 @@ def test_w002_a_provider_without_its_key(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with override_settings(CHATAPP={"PROVIDERS": {"default": OPENAI}}):
         assert set(find()) == {"chatapp.W002"}
+        message = find()["chatapp.W002"].msg
+        assert 'CHATAPP["PROVIDERS"][\'default\']["OPTIONS"]' in message
+        assert "OPENAI_API_KEY" in message
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-for-this-test")
     with override_settings(CHATAPP={"PROVIDERS": {"default": OPENAI, "other": GUIDE}}):
@@ -263,11 +266,24 @@ def test_w007_every_host_is_allowed() -> None:
         ("auto", True, True),
         ("auto", False, False),
         ("sanitize", True, False),
+        ("unhandled", True, False),
     ],
 )
 def test_w008_people_see_the_text_of_errors(errors: str, debug: bool, warns: bool) -> None:
     with override_settings(CHATAPP={"ERRORS": errors}, DEBUG=debug):
         assert ("chatapp.W008" in find_deployment()) is warns
+
+
+def test_w008_an_assistant_of_which_people_see_the_text_of_errors() -> None:
+    class Frank(chatapp.Assistant):
+        """Says everything."""
+
+        on_error = "actual"
+
+    with registry.override(Frank):
+        message = find_deployment()["chatapp.W008"]
+
+    assert "Frank.on_error" in message.msg
 
 
 @pytest.mark.parametrize(

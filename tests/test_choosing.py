@@ -120,6 +120,17 @@ async def test_a_thread_goes_over_the_person_over_staff_over_the_declaration(des
     assert [(None, "courage", 1.5, desk.owner), (2.0, "courage", 2.0, desk.owner)] == TOLD
 
 
+async def test_what_staff_say_of_the_model_is_so_for_the_next_answer_and_no_earlier_one(desk: Line) -> None:
+    provider = desk.says("Hello.")
+    first = await desk.answer()
+
+    await SettingDefault.objects.acreate(assistant="desk", key="model", value="large")
+    second = await desk.answer()
+
+    assert [request.model for request in provider.requests] == ["small", "large"]
+    assert [(await desk.run(run.pk)).model for run in (first, second)] == ["small", "large"]
+
+
 async def test_what_is_set_for_all_chats_holds_in_this_one_too(desk: Line) -> None:
     await desk.answer()
     await choose(desk, "tone", "warm")
@@ -316,7 +327,7 @@ async def test_clearing_empties_this_thread_only_and_calls_no_hook(desk: Line) -
 
     thread = await desk.thread()
     assert (thread.head_id, thread.todos, thread.settings) == (None, [], {"tone": "warm"})
-    assert {message.thread_id async for message in Message.objects.all()} == {other.pk}
+    assert {message.thread_id async for message in Message.objects.filter(visible=True)} == {other.pk}
     assert TOLD == []
 
 
@@ -380,10 +391,10 @@ async def test_a_page_that_was_loaded_before_the_change_is_brought_up_to_date(de
     await browser.aforce_login(desk.owner)
     html = (await browser.get(f"/chat/{desk.thread_id}/")).content.decode()
     (loaded,) = re.findall(r"&amp;menu=([0-9a-f]+)", html.split("data-chat-url")[0])
-    same = await pages.find(desk.owner, desk.thread_id, pages.PageState(menu=loaded), with_list=False)
+    same = await pages.find(desk.owner, desk.thread_id, pages.PageState(menu=loaded), is_stale=False, with_list=False)
     await choose(desk, "courage", "1.4", scope="person")
 
-    found = await pages.find(desk.owner, desk.thread_id, pages.PageState(menu=loaded), with_list=False)
+    found = await pages.find(desk.owner, desk.thread_id, pages.PageState(menu=loaded), is_stale=False, with_list=False)
 
     assert [fragment for fragment in same.changed if fragment.target == "chat-settings-body"] == []
     (drawn,) = (fragment.html for fragment in found.changed if fragment.target == "chat-settings-body")

@@ -51,7 +51,7 @@ def test_a_site_without_the_dict_gets_the_defaults() -> None:
         ),
         ({"PROVIDERS": {"default": {}}}, "CHATAPP['PROVIDERS']['default']['BACKEND']: Field required"),
         ({"FLUSH_SECONDS": 0}, "CHATAPP['FLUSH_SECONDS']: Input should be greater than 0"),
-        ({"ERRORS": "loud"}, "CHATAPP['ERRORS']: Input should be 'auto', 'actual' or 'sanitize'"),
+        ({"ERRORS": "loud"}, "CHATAPP['ERRORS']: Input should be 'auto', 'actual', 'sanitize' or 'unhandled'"),
         ({"TOOL_DISPLAY": "full"}, "CHATAPP['TOOL_DISPLAY']: Input should be 'none', 'basic' or 'rich'"),
         *(
             (

@@ -13,9 +13,10 @@ import django.dispatch
 import pytest
 
 import chatapp
-from chatapp import registry, signals
+from chatapp import errors, registry, signals
 from chatapp.conf import Settings
 from chatapp.parts import Part
+from chatapp.protocol import CloseCode
 from project.environment import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +84,21 @@ def test_every_check_has_its_paragraph_and_every_paragraph_its_check() -> None:
     described = set(re.findall(r"^\*\*([a-z]+\.[EW]\d+)\*\*", (DOCS / "checks.md").read_text(), re.MULTILINE))
 
     assert described == list_check_ids()
+
+
+def test_every_failure_stands_in_the_table_with_its_sentence_and_its_next_step() -> None:
+    steps = {"retry": "Try again", "continue": "Continue", "new_chat": "New chat", "none": "none"}
+    rows = [f"| `{code}` | {errors.get_sentence(code)} | {steps[step]} |" for code, step in errors.NEXT_STEPS.items()]
+
+    text = (DOCS / "errors.md").read_text()
+
+    assert re.findall(r"^\| `[a-z_]+` \| .+\. \| .+ \|$", text, re.M) == rows
+
+
+def test_every_close_code_stands_in_the_table() -> None:
+    found = re.findall(r"^\| (\d{4}) \| `(\w+)`", (DOCS / "errors.md").read_text(), re.M)
+
+    assert {name: int(code) for code, name in found} == {code.name: int(code) for code in CloseCode}
 
 
 def test_every_signal_is_documented() -> None:
@@ -161,12 +177,16 @@ def test_the_readme_brings_an_answer_into_a_fresh_site(tmp_path: Path) -> None:
         return done.stdout
 
     run("-m", "django", "startproject", "mysite", ".")
+    added: list[str] = []
     for block in list_blocks(ROOT / "README.md", "python"):
         first, _, rest = block.partition("\n")
         if first.startswith("# mysite/") and "PROVIDERS" not in rest:
             with (tmp_path / first.removeprefix("# ")).open("a") as file:
                 file.write(f"\n{rest}")
+            if "class Support" not in rest:
+                added += filter(None, rest.splitlines())
 
+    assert len(added) <= 10
     run("manage.py", "check")
     run("manage.py", "migrate")
     assert "You said: hello" in run("manage.py", "shell", "-c", ASK.format(assistant="parrot"))

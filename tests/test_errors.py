@@ -1,8 +1,10 @@
 """Three readers, three texts."""
 
 import re
+from typing import get_args
 
 import pytest
+from django.utils.functional import Promise
 
 from chatapp import errors
 
@@ -20,6 +22,12 @@ def test_each_sentence_is_one_for_a_person(code: str) -> None:
 
     assert sentence.endswith(".")
     assert not re.search(r"[_{}<>]|error|exception|null|None", sentence)
+
+
+def test_every_sentence_can_be_translated_and_has_a_next_step() -> None:
+    assert all(isinstance(sentence, Promise) for sentence in errors.SENTENCES.values())
+    assert errors.NEXT_STEPS.keys() == errors.SENTENCES.keys()
+    assert set(errors.NEXT_STEPS.values()) == set(get_args(errors.NextStep))
 
 
 def test_a_code_that_nobody_knows_gets_the_general_sentence() -> None:
@@ -40,3 +48,13 @@ def test_what_was_refused_has_a_sentence_a_code_and_a_status() -> None:
     assert str(refused) == "Please wait."
     assert (refused.code, refused.status, refused.retry_after) == ("too_fast", 429, 60)
     assert errors.Refused("empty", "Please write something.").status == 422
+
+
+@pytest.mark.parametrize("text", ["7F3K-2Q", "7f3k-2q", "7f3k2q", " 7F3K 2Q ", "ref 7F3K-2Q", "Ref 7f3k2q"])
+def test_a_reference_is_known_however_it_was_typed(text: str) -> None:
+    assert errors.read_reference(text) == "7F3K-2Q"
+
+
+@pytest.mark.parametrize("text", ["", "7F3K", "7F3K-2QQ", "parcel", "O0IL-1U", "a question"])
+def test_what_is_no_reference_is_none(text: str) -> None:
+    assert errors.read_reference(text) == ""

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.server import FAULTS
+
 ROOT = Path(__file__).resolve().parent.parent
 PARITY = ROOT / "docs" / "parity.md"
+SECURITY = ROOT / "docs" / "security.md"
 _ROW = re.compile(r"^\| ([A-Z]{1,2}\d+) \| ([^|]+) \| ([^|]+) \|$", re.M)
 
 
@@ -38,3 +41,25 @@ def test_every_row_stands_once_and_every_line_is_a_row() -> None:
     assert len(rows) == len(set(rows))
     headings = [line for line in lines if line.startswith("| Row |")]
     assert len(rows) == len(lines) - len(headings)
+
+
+def list_faults() -> list[list[str]]:
+    """The cells of each row of the two tables of faults in docs/security.md."""
+    section = SECURITY.read_text().partition("## What fails,")[2].partition("\n## ")[0]
+    lines = [
+        line for line in section.splitlines() if line.startswith("| ") and not line.startswith(("| --", "| Fault "))
+    ]
+    return [line.strip("| ").split(" | ") for line in lines]
+
+
+def test_every_fault_of_a_provider_stands_in_the_table_once() -> None:
+    played = [name for cells in list_faults() if len(cells) == 4 for name in re.findall(r"`([^`]+)`", cells[1])]
+
+    assert sorted(played) == sorted(FAULTS)
+
+
+def test_every_fault_names_tests_that_exist(functions: set[str]) -> None:
+    named = {cells[0]: re.findall(r"`(\w+)`", cells[-1]) for cells in list_faults()}
+
+    assert len(named) > 40
+    assert {fault: tests for fault, tests in named.items() if not tests or not functions.issuperset(tests)} == {}

@@ -29,7 +29,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
         ),
         (
             chatapp.ErrorPart(code="busy", message="Busy.", reference="7F3K-2Q"),
-            {"kind": "error", "code": "busy", "message": "Busy.", "reference": "7F3K-2Q"},
+            {"kind": "error", "code": "busy", "message": "Busy.", "reference": "7F3K-2Q", "display": "bubble"},
         ),
     ],
 )

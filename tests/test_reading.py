@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 import chatapp
-from chatapp.models import Message, Run, Thread
+from chatapp.models import Message, Thread
 from chatapp.runs import transcript
 from chatapp.runs.greetings import get_startup_id
 from chatapp.testing import call
 from tests.conftest import make_thread
 from tests.line import Line
+from tests.usage import make_usage
 
 CALLS: list[dict[str, Any]] = [
     {"role": "user", "content": "Weather?"},
@@ -143,9 +144,12 @@ def test_turns_are_not_set_under_an_answer(owner: Any) -> None:
 @pytest.mark.django_db
 def test_tokens_are_summed_and_what_nobody_counted_is_unknown(owner: Any) -> None:
     thread = make_thread(owner, ("1", "1"), ("2", "2"), ("3", "3"))
-    assert chatapp.get_tokens_sync(thread) == (None, None, None, 3)
+    assert chatapp.get_tokens_sync(thread) == (None, None, None, 0, None, None, 0)
 
-    for run, (count, cost) in zip(Run.objects.all(), [(5, "0.1"), (7, None), (None, None)], strict=True):
-        Run.objects.filter(pk=run.pk).update(input_tokens=count, output_tokens=count, cost=cost)
+    for count, cost in [(5, "0.1"), (7, None), (None, None)]:
+        make_usage(thread=thread, input_tokens=count, output_tokens=count, cost=cost)
+    make_usage(input_tokens=1000)
 
-    assert chatapp.get_tokens_sync(thread) == (12, 12, Decimal("0.1"), 1)
+    tokens = chatapp.get_tokens_sync(thread)
+    assert (tokens.input, tokens.output, tokens.cost, tokens.unknown_calls) == (12, 12, Decimal("0.1"), 1)
+    assert tokens.calls == 3

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonjsonlogger.json import JsonFormatter
 
-from chatapp.redaction import REDACTED, RedactSecrets, redact
+from chatapp.redaction import REDACTED, RedactSecrets, redact, remember
 
 KEY = "sk-proj-0123456789abcdefABCDEF_-x"
 PROVIDERS = {
@@ -130,3 +130,45 @@ def test_arguments_that_do_not_fit_are_still_logged(log: Log) -> None:
 @given(st.text(), st.text())
 def test_whatever_stands_around_it_a_key_is_taken_out(before: str, after: str) -> None:
     assert KEY not in redact(f"{before} {KEY} {after}")
+
+
+@override_settings(
+    SECRET_KEY_FALLBACKS=["the-key-of-last-year"],
+    SHOP_API_KEY="key+of,the;shop",
+    SHOP_KEY_PREFIX="a-harmless-prefix",
+)
+def test_secret_settings_of_any_app_are_taken_out_and_others_are_not() -> None:
+    assert (
+        redact("the-key-of-last-year key+of,the;shop a-harmless-prefix") == f"{REDACTED} {REDACTED} a-harmless-prefix"
+    )
+
+
+def test_what_was_remembered_is_taken_out() -> None:
+    remember("told, by a person")
+
+    assert redact("it is told, by a person") == f"it is {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'api-key': '0123456789abcdef0123456789abcdef'}",
+        "x-api-key: 0123456789abcdef",
+        '"client_secret": "0123456789abcdef"',
+        "GET /v1?api-key=0123456789abcdef&model=m",
+        "token=0123456789abcdef",
+        "authorization: bearer 0123456789abcdef",
+    ],
+)
+def test_what_stands_behind_the_name_of_a_secret_is_taken_out_and_its_name_is_not(text: str) -> None:
+    found = redact(text)
+
+    assert "0123456789abcdef" not in found
+    assert found.startswith(text[:4])
+
+
+@pytest.mark.parametrize(
+    "text", ["max_tokens=12345678", "Unexpected token: something", "cache key=threads", "a-" * 50_000]
+)
+def test_words_that_only_sound_like_a_secret_stay(text: str) -> None:
+    assert redact(text) == text

@@ -85,3 +85,9 @@ def test_a_title_is_marked_as_a_whole() -> None:
     pieces = mark_matches("Über die Züge", parse_query("uber zug"))
 
     assert [(piece.text, piece.is_match) for piece in pieces] == [("Über", True), (" die ", False), ("Züge", True)]
+
+
+@given(st.text("aB1_ .-\n'", max_size=60))
+def test_the_quick_way_for_ascii_splits_as_the_other_one_does(text: str) -> None:
+    *others, last = split_words(text + " ж")
+    assert (list(split_words(text)), last) == (others, "ж")

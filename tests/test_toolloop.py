@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +18,11 @@ import chatapp
 from chatapp.errors import ProviderError
 from chatapp.events import Finish, ModelCall
 from chatapp.providers.calls import MAX_ARGUMENT_CHARS
+from chatapp.providers.scripted import Item
 from chatapp.testing import Answer, ask, call
+from chatapp.toolloop import MAX_PARALLEL
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Shop:
@@ -167,6 +175,25 @@ async def test_what_cannot_be_run_is_not_run_and_the_model_is_told_twice_at_most
     assert isinstance(never.parts[-1], chatapp.NoticePart)
 
 
+@pytest.mark.parametrize("name", ["turn", "argument_0"])
+async def test_a_model_cannot_say_for_whom_a_tool_works(name: str) -> None:
+    for_whom: list[Any] = []
+
+    @chatapp.tool(approval="never")
+    def refund(turn: chatapp.Turn, order: int) -> str:
+        """Refund."""
+        for_whom.append(turn.user)
+        return "Refunded."
+
+    forged = ModelCall(name="refund", arguments=json.dumps({"order": 17, name: {"user": "somebody else"}}))
+    says: list[Item] = [forged, "Again.", call("refund", order=17), "Done."]
+    answer = await ask(make_assistant(refund), "Refund 17!", user="me", model_says=says)
+
+    assert "turn" not in str(refund.definition)
+    assert get_results(answer)[0] == f"The arguments are not right: {name}: Extra inputs are not permitted"
+    assert for_whom == ["me"]
+
+
 async def test_of_good_and_bad_calls_the_good_ones_run() -> None:
     shop = Shop()
 
@@ -250,6 +277,80 @@ async def test_calls_of_one_round_run_at_once_and_their_results_keep_their_order
     answer = await ask(make_assistant(meet), "Go", model_says=[call("meet", name="a"), call("meet", name="b"), "Done."])
 
     assert get_results(answer) == ["a", "b"]
+
+
+async def test_of_many_calls_only_a_few_run_at_once_and_all_of_them_do() -> None:
+    running = most = 0
+    all_there = asyncio.Event()
+
+    @chatapp.tool(approval="never")
+    async def work(number: int) -> int:
+        """Work."""
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == MAX_PARALLEL:
+            all_there.set()
+        await all_there.wait()
+        running -= 1
+        return number
+
+    says: list[Item] = [*(call("work", number=number) for number in range(10)), "Done."]
+    answer = await ask(make_assistant(work), "Go", model_says=says)
+
+    assert get_results(answer) == [str(number) for number in range(10)]
+    assert most == MAX_PARALLEL
+
+
+async def test_a_tool_that_hangs_keeps_no_other_tool_and_no_answer_waiting() -> None:
+    release = threading.Event()
+
+    @chatapp.tool(approval="never", timeout=0.01)
+    def hangs() -> None:
+        """Hang."""
+        release.wait(10)
+
+    @chatapp.tool(approval="never")
+    def works() -> str:
+        """Work."""
+        return "worked"
+
+    # More of them than a pool of threads would have for all.
+    says: list[Item] = [*[call("hangs")] * 60, call("works"), "Done."]
+    try:
+        answer = await ask(make_assistant(hangs, works), "Go", model_says=says)
+    finally:
+        release.set()
+
+    assert answer.text == "Done."
+    assert get_results(answer)[-1] == "worked"
+    assert len(get_results(answer)) == 61
+
+
+def test_a_tool_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    code = """
+import asyncio, threading
+import django
+
+django.setup()
+import chatapp
+from chatapp.testing import ask, call
+
+@chatapp.tool(approval="never", timeout=0.01)
+def hangs() -> None:
+    "Hang."
+    threading.Event().wait()
+
+class Hangs(chatapp.Assistant):
+    "Hangs."
+    tools = [hangs]
+
+print(asyncio.run(ask(Hangs, "Go", model_says=[call("hangs"), "Done."])).text)
+"""
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT, env=env)
+
+    assert (ended.returncode, ended.stdout) == (0, "Done.\n"), ended.stderr
 
 
 async def test_a_tool_that_fails_says_so_and_the_answer_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -55,6 +55,70 @@ def test_a_function_with_hints_defaults_and_a_docstring_gives_its_json_schema() 
     }
 
 
+NUMPY = """Find parcels.
+
+Only those that are under way.
+
+Parameters
+----------
+town : str
+    Where they
+    are.
+first, last : int, optional
+    Which days.
+other
+
+Returns
+-------
+list of str
+    Their numbers.
+"""
+
+SPHINX = """Find parcels.
+
+Only those that are under way.
+
+:param str town: Where they
+    are.
+:type town: str
+:param first: Which days.
+:param int | None last: Which days.
+:returns: Their numbers.
+:raises ValueError: never
+"""
+
+GOOGLE = """Find parcels.
+
+Only those that are under way.
+
+Args:
+    town (str, optional): Where they
+        are.
+
+    first: Which days.
+    last (dict(str, int)): Which days.
+
+Returns:
+    first: Their numbers.
+
+Note:
+    last: Slow.
+"""
+
+
+@pytest.mark.parametrize("docstring", [NUMPY, SPHINX, GOOGLE], ids=["NumPy", "Sphinx", "Google"])
+def test_a_docstring_describes_the_arguments_in_each_of_the_usual_styles(docstring: str) -> None:
+    def find(town: str, first: int = 0, last: int = 0, other: int = 0) -> list[str]:
+        return []
+
+    find.__doc__ = docstring
+    tool = chatapp.tool(find)
+
+    assert tool.description == "Find parcels.\n\nOnly those that are under way."
+    described = {name: schema.get("description") for name, schema in tool.parameters["properties"].items()}
+    assert described == {"town": "Where they are.", "first": "Which days.", "last": "Which days.", "other": None}
+
+
 def test_what_an_annotation_says_itself_wins_over_the_docstring() -> None:
     @chatapp.tool
     def search(

@@ -34,7 +34,7 @@ VERBS = ["messages", "stop", "retry", "answer", "rename", "delete", "todos/clear
 VERBS += ["edit", "versions", "continue", "fork", "delete-message", "feedback"]
 VERBS += ["share", "files", f"files/{UUID(int=1)}/remove", "settings"]
 PROMPT = "prompts/0123456789abcdef/"
-GETS = ["", "live/", "export/", "share/", "palette/", PROMPT]
+GETS = ["", "live/", "export/", "share/", "palette/", "usage/", "errors/7F3K-2Q/", PROMPT]
 RUN = UUID(int=1)
 
 

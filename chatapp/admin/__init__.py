@@ -7,6 +7,7 @@ from chatapp.admin.review import FeedbackAdmin
 from chatapp.admin.runs import RunAdmin
 from chatapp.admin.shares import ShareAdmin
 from chatapp.admin.threads import MessageAdmin, ThreadAdmin
+from chatapp.admin.usage import UsageRecordAdmin
 
 __all__ = [
     "AttachmentAdmin",
@@ -17,4 +18,5 @@ __all__ = [
     "SettingDefaultAdmin",
     "ShareAdmin",
     "ThreadAdmin",
+    "UsageRecordAdmin",
 ]

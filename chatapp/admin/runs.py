@@ -1,12 +1,16 @@
 """Runs: failures, latencies and tokens, without digging in what was said."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chatapp.admin.readonly import ReadOnlyAdmin
 from chatapp.admin.threads import link_to_thread
+from chatapp.errors import read_reference
 from chatapp.models import Run
 
 
@@ -33,6 +37,15 @@ class RunAdmin(ReadOnlyAdmin):
     ordering = ("-started_at",)
     readonly_fields = ("thread_link", "first_token_after", "took")
     exclude = ("thread", "prompt", "reply")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """As Django does; a reference is found however it was typed."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if reference := read_reference(search_term):
+            found |= queryset.filter(error_reference=reference)
+        return found, may_repeat
 
     @admin.display(description=_("thread"))
     def thread_link(self, run: Run) -> str:

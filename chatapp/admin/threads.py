@@ -19,8 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from chatapp import registry
 from chatapp.admin.readonly import ModelAdmin, ReadOnlyAdmin
 from chatapp.conf import settings
+from chatapp.errors import read_reference
 from chatapp.models import LIVE_STATES, Message, Run, Thread
 from chatapp.parts import load_parts, plain_text
+from chatapp.policy import get_policy
 from chatapp.rendering.renderer import MessageView, render_transcript
 from chatapp.runs import transcript
 
@@ -96,6 +98,16 @@ class ThreadAdmin(ReadOnlyAdmin):
         """The title and the owner's name, whatever the site's users are known by."""
         return ("title", f"owner__{get_user_model().USERNAME_FIELD}")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """As Django does, and the thread in which somebody was given this reference."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if reference := read_reference(search_term):
+            failed = Run.objects.filter(error_reference=reference).order_by()
+            found |= queryset.filter(pk__in=failed.values("thread"))
+        return found, may_repeat
+
     @admin.display(description=_("title"), ordering="title")
     def name(self, thread: Thread) -> str:
         """The title, apart from what stands around it: it may be in another direction of writing."""
@@ -121,7 +133,8 @@ class ThreadAdmin(ReadOnlyAdmin):
             path = _get_path_to(thread, request.GET.get("message", ""))
             pages = Paginator(path, settings.PAGE_MESSAGES)
             page = pages.get_page(request.GET.get("page") or _find_page(path, request.GET.get("message", "")))
-            context = {"transcript": render_for_staff(thread, list(page.object_list)), "transcript_page": page}
+            html = render_for_staff(thread, list(page.object_list), request.user)
+            context = {"transcript": html, "transcript_page": page}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -173,7 +186,7 @@ class MessageAdmin(ReadOnlyAdmin):
         context: dict[str, Any] = {}
         message = self.get_object(request, object_id)
         if message is not None and self.has_view_permission(request, message):
-            context = {"transcript": render_for_staff(message.thread, [message.pk])}
+            context = {"transcript": render_for_staff(message.thread, [message.pk], request.user)}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
 
@@ -197,9 +210,15 @@ def _find_page(path: Sequence[UUID], message: str) -> int:
     return max(0, place) // settings.PAGE_MESSAGES + 1
 
 
-def render_for_staff(thread: Thread, ids: Sequence[Any]) -> SafeString:
-    """These messages as the person sees them, without buttons: there is nothing here that could be pressed."""
-    return render_transcript(without_actions(view) for view in transcript.load_views(thread, ids))
+def render_for_staff(thread: Thread, ids: Sequence[Any], user: Any) -> SafeString:
+    """These messages as the person sees them, without buttons: there is nothing here that could be pressed. Under what
+    failed stands the cause, if this user may read it."""
+    views = [without_actions(view) for view in transcript.load_views(thread, ids)]
+    failed = [view.run_id for view in views if view.error_reference and view.run_id is not None]
+    causes: dict[Any, str] = {}
+    if failed and get_policy().may_read_causes(user):
+        causes = dict(Run.objects.filter(pk__in=failed).order_by().values_list("pk", "error"))
+    return render_transcript(replace(view, cause=causes.get(view.run_id, "")) for view in views)
 
 
 def without_actions(view: MessageView) -> MessageView:

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.version import get_version_tuple
 
+from chatapp import registry
 from chatapp.checks.providers import find_provider_problems, is_missing_key
 from chatapp.conf import settings
 
@@ -26,8 +27,8 @@ def check_keys(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """W002: providers that need a key have one. A warning, because a key may be absent where the site is only built."""
     return [
         Warning(
-            f"CHATAPP['PROVIDERS'][{alias!r}] has no key: it cannot answer.",
-            hint="Set the environment variable that its preset reads (OPENAI_API_KEY, …), or OPTIONS['api_key'].",
+            f"A provider cannot answer: {problem}",
+            hint="Set the environment variable, or OPTIONS['api_key'].",
             id="chatapp.W002",
         )
         for alias, problem in find_provider_problems().items()
@@ -128,14 +129,16 @@ def check_error_texts(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessa
         errors = settings.ERRORS
     except ImproperlyConfigured:
         return []  # check_settings has said so
-    if errors == "sanitize" or (errors == "auto" and not django_settings.DEBUG):
-        return []
+    shown = ("actual", "auto") if django_settings.DEBUG else ("actual",)
+    found = ["CHATAPP['ERRORS']"] if errors in shown else []
+    found += [f"{type(item).__qualname__}.on_error" for item in registry.get_all() if item.on_error in shown]
     return [
         Warning(
-            "People see the text of unexpected errors, which may name paths, addresses and keys.",
-            hint="Set CHATAPP['ERRORS'] to 'sanitize', or to 'auto' with DEBUG off.",
+            f"People see the text of unexpected errors, which may name paths and addresses ({where}).",
+            hint="Set it to 'sanitize', or to 'auto' with DEBUG off.",
             id="chatapp.W008",
         )
+        for where in found
     ]
 
 

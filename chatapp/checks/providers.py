@@ -17,7 +17,10 @@ def find_provider_problems() -> dict[str, str]:
         configured = set(settings.PROVIDERS)
     except ImproperlyConfigured:
         return problems
-    for alias in sorted(configured | {assistant.provider for assistant in registry.get_all()}):
+    assistants = registry.get_all()
+    named = {alias for assistant in assistants for alias in (assistant.provider, *assistant.fallback)}
+    named |= {alias for entry in settings.PROVIDERS.values() for alias in entry.FALLBACK}
+    for alias in sorted(configured | named):
         try:
             get_provider(alias)
         except Exception as error:  # whatever the class of a provider raises about its options

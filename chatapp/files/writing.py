@@ -7,12 +7,11 @@ says is escaped.
 import asyncio
 import base64
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from django.utils.html import escape
+from chatapp.fencing import fence
 
 from .chatfile import ChatFile
 
@@ -27,8 +26,6 @@ MAX_IMAGES: Final = 20
 MIN_CHARS: Final = 200
 """A shorter piece of a file helps nobody."""
 
-_MARK: Final = re.compile(r"<(?=/?attachment\b)", re.IGNORECASE)
-
 
 @dataclass(slots=True)
 class Written:
@@ -40,8 +37,7 @@ class Written:
 
 def wrap(file: ChatFile, text: str) -> str:
     """The text of a file between marks that say its name and type."""
-    head = f'<attachment name="{escape(file.name)}" type="{escape(file.media_type)}">'
-    return f"{head}\n{_MARK.sub('&lt;', text)}\n</attachment>"
+    return fence("attachment", text, name=file.name, type=file.media_type)
 
 
 def write_context(files: Sequence[ChatFile]) -> str:

@@ -2,6 +2,7 @@
 
 from chatapp.models.files import Attachment
 from chatapp.models.folders import Folder
+from chatapp.models.passages import PassageEntry
 from chatapp.models.preferences import PersonSettings, SettingDefault
 from chatapp.models.prompts import Prompt
 from chatapp.models.review import Feedback
@@ -9,6 +10,7 @@ from chatapp.models.runs import LIVE_STATES, Run
 from chatapp.models.search import SearchEntry
 from chatapp.models.shares import Share
 from chatapp.models.threads import Message, Thread
+from chatapp.models.usage import UsageRecord
 
 __all__ = [
     "LIVE_STATES",
@@ -16,6 +18,7 @@ __all__ = [
     "Feedback",
     "Folder",
     "Message",
+    "PassageEntry",
     "PersonSettings",
     "Prompt",
     "Run",
@@ -23,4 +26,5 @@ __all__ = [
     "SettingDefault",
     "Share",
     "Thread",
+    "UsageRecord",
 ]

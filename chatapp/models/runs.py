@@ -71,13 +71,22 @@ class Run(models.Model):
     """Model that was asked, in the provider's own word."""
 
     input_tokens = models.PositiveIntegerField(null=True, blank=True)
-    """As the provider counted. Null: it did not say."""
+    """As the provider counted, over all its requests. Null: it did not say."""
 
     output_tokens = models.PositiveIntegerField(null=True, blank=True)
     """As the provider counted. Null: it did not say."""
 
-    cost = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    cached_tokens = models.PositiveIntegerField(null=True, blank=True)
+    """Of the input. Null: nobody said anything."""
+
+    reasoning_tokens = models.PositiveIntegerField(null=True, blank=True)
+    """Of the output. Null: nobody said anything."""
+
+    cost = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     """In the currency of the site's price table. Null: no price is known."""
+
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    """What its requests to providers took, one after the other. Null: there was none. Each is a UsageRecord."""
 
     error_code = models.CharField(max_length=32, blank=True, default="")
     """Key of errors.SENTENCES. Empty: nothing went wrong."""

@@ -28,53 +28,69 @@ _PLACES: Final = 250
 RECENT: Final = 1500
 """So many of the newest messages are looked through one by one before the index is asked."""
 
-INSTALL: Final[dict[str, Sequence[str]]] = {
-    "postgresql": [
-        "CREATE INDEX IF NOT EXISTS chatapp_search_words ON chatapp_searchentry "
-        "USING gin (words) WITH (fastupdate = off)",
-    ],
-    "sqlite": [
-        "CREATE VIRTUAL TABLE IF NOT EXISTS chatapp_search USING fts5(owner_id, words, content='chatapp_searchentry', "
-        "content_rowid='id', tokenize='unicode61 remove_diacritics 0', prefix='2 3')",
-        "CREATE TRIGGER IF NOT EXISTS chatapp_search_insert AFTER INSERT ON chatapp_searchentry BEGIN "
-        "INSERT INTO chatapp_search(rowid, owner_id, words) VALUES (new.id, new.owner_id, new.words); END",
-        "CREATE TRIGGER IF NOT EXISTS chatapp_search_delete AFTER DELETE ON chatapp_searchentry BEGIN "
-        "INSERT INTO chatapp_search(chatapp_search, rowid, owner_id, words) "
-        "VALUES ('delete', old.id, old.owner_id, old.words); END",
-        "CREATE TRIGGER IF NOT EXISTS chatapp_search_update AFTER UPDATE ON chatapp_searchentry BEGIN "
-        "INSERT INTO chatapp_search(chatapp_search, rowid, owner_id, words) "
-        "VALUES ('delete', old.id, old.owner_id, old.words); "
-        "INSERT INTO chatapp_search(rowid, owner_id, words) VALUES (new.id, new.owner_id, new.words); END",
-    ],
-}
-"""What the table needs beside its columns, by the vendor of the database; each line may be run again."""
 
-REMOVE: Final[dict[str, Sequence[str]]] = {
-    "postgresql": ["DROP INDEX IF EXISTS chatapp_search_words"],
-    "sqlite": [
-        *(f"DROP TRIGGER IF EXISTS chatapp_search_{name}" for name in ("insert", "delete", "update")),
-        "DROP TABLE IF EXISTS chatapp_search",
-    ],
-}
-"""Takes it away again."""
+def write_install(table: str, name: str, scope: str) -> dict[str, Sequence[str]]:
+    """What a table with `words` needs beside its columns to be searched, by the vendor of the database; each line may
+    be run again.
+
+    `name` is what it is called: the index of PostgreSQL gets it with "_words", the FTS5 table of SQLite gets it as it
+    is. `scope` is the column in which a search stays.
+    """
+    insert = f"INSERT INTO {name}(rowid, {scope}, words) VALUES (new.id, new.{scope}, new.words)"  # noqa: S608  # names of ours
+    delete = (
+        f"INSERT INTO {name}({name}, rowid, {scope}, words) "  # noqa: S608
+        f"VALUES ('delete', old.id, old.{scope}, old.words)"
+    )
+    return {
+        "postgresql": [f"CREATE INDEX IF NOT EXISTS {name}_words ON {table} USING gin (words) WITH (fastupdate = off)"],
+        "sqlite": [
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5({scope}, words, content='{table}', "
+            "content_rowid='id', tokenize='unicode61 remove_diacritics 0', prefix='2 3')",
+            f"CREATE TRIGGER IF NOT EXISTS {name}_insert AFTER INSERT ON {table} BEGIN {insert}; END",
+            f"CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON {table} BEGIN {delete}; END",
+            f"CREATE TRIGGER IF NOT EXISTS {name}_update AFTER UPDATE ON {table} BEGIN {delete}; {insert}; END",
+        ],
+    }
+
+
+def write_remove(name: str) -> dict[str, Sequence[str]]:
+    """Takes away what write_install made."""
+    return {
+        "postgresql": [f"DROP INDEX IF EXISTS {name}_words"],
+        "sqlite": [
+            *(f"DROP TRIGGER IF EXISTS {name}_{event}" for event in ("insert", "delete", "update")),
+            f"DROP TABLE IF EXISTS {name}",
+        ],
+    }
+
+
+TABLES: Final = (
+    ("chatapp_searchentry", "chatapp_search", "owner_id"),
+    ("chatapp_passageentry", "chatapp_passages", "source"),
+)
+"""What is searched: table, name and scope, as write_install takes them."""
 
 
 def install(apps: Any, schema_editor: Any) -> None:
-    """For the migration: what the table needs beside its columns."""
-    for line in INSTALL.get(schema_editor.connection.vendor, ()):
-        schema_editor.execute(line, None)
+    """For the migration: what the tables need beside their columns."""
+    for table in TABLES:
+        for line in write_install(*table).get(schema_editor.connection.vendor, ()):
+            schema_editor.execute(line, None)
 
 
 def remove(apps: Any, schema_editor: Any) -> None:
     """For the migration, backwards."""
-    for line in REMOVE.get(schema_editor.connection.vendor, ()):
-        schema_editor.execute(line, None)
+    for _table, name, _scope in TABLES:
+        for line in write_remove(name).get(schema_editor.connection.vendor, ()):
+            schema_editor.execute(line, None)
 
 
 class Words(NamedTuple):
-    """What is stored of a message's text."""
+    """What is stored of a text."""
 
     owner: str
+    """In whose words a search stays: a person's, a source's. See write_owner."""
+
     words: Sequence[str]
 
 
@@ -147,7 +163,7 @@ def index(messages: Iterable["Message"], *, are_new: bool = False) -> int:
 
 
 def write_owner(owner_id: Any) -> str:
-    """A person's key as one word."""
+    """A person's key, or the name of a source of passages, as one word."""
     return re.sub(r"\W", "", str(owner_id))
 
 
@@ -159,7 +175,7 @@ def find(owner_id: Any, terms: Sequence[Term], *, limit: int) -> list[UUID]:
 
 
 def _find_in_sqlite(owner_id: Any, terms: Sequence[Term], limit: int) -> list[UUID]:
-    asked = " AND ".join(f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms)
+    asked = " AND ".join(write_match(term) for term in terms)
     found = SearchEntry.objects.extra(  # FTS5 has no other door; what is asked is a parameter
         where=["id IN (SELECT rowid FROM chatapp_search WHERE chatapp_search MATCH %s ORDER BY rowid DESC LIMIT %s)"],
         params=[f'owner_id: "{write_owner(owner_id)}" AND words: ({asked})', limit],
@@ -172,7 +188,7 @@ def _find_in_postgresql(owner_id: Any, terms: Sequence[Term], limit: int) -> lis
 
     The planner would have to guess which of the two it is, for one person's words, and sometimes guesses wrong.
     """
-    asked = [_write_term(term) for term in terms]
+    asked = [write_term(term) for term in terms]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT message_id FROM (SELECT message_id, words, said_at FROM chatapp_searchentry "
@@ -202,7 +218,12 @@ def _is_broad(term: Term) -> bool:
     return term.is_prefix and len(term.words) == 1 and len(term.words[0]) < 3
 
 
-def _write_term(term: Term) -> str:
+def write_match(term: Term) -> str:
+    """A term for FTS5."""
+    return f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}'
+
+
+def write_term(term: Term) -> str:
     """A term for a tsquery. Words have letters and digits only, so nothing in them needs to be escaped."""
     words = [f"'{word}'" for word in term.words]
     if term.is_prefix:

@@ -44,6 +44,9 @@ class Thread(models.Model):
     settings = models.JSONField(default=dict, blank=True)
     """What the owner chose for this thread over the defaults: model, temperature, …"""
 
+    provider = models.CharField(max_length=64, blank=True, default="")
+    """Alias of the provider that answers here in place of the assistant's; see chatapp.swapping. Empty: its own."""
+
     pinned = models.BooleanField(default=False)
     """Listed above the others."""
 
@@ -67,6 +70,15 @@ class Thread(models.Model):
 
     todos = models.JSONField(default=list, blank=True)
     """The plan above the composer; see chatapp.todos. Belongs to no message."""
+
+    summary = models.JSONField(default=None, null=True, blank=True)
+    """What a model wrote of the beginning, for what does not go to it any more; see runs.summaries. Null: nothing."""
+
+    summary_claim = models.UUIDField(null=True, blank=True, editable=False)
+    """Names who writes the summary just now, so that two processes never do. Null: nobody."""
+
+    summary_claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    """How long that holds, by the database's clock: whoever writes it may die."""
 
     queued_at = models.DateTimeField(null=True, blank=True)
     """When the questions that wait for the end of an answer were last others. Null: none waits; see runs.queue."""

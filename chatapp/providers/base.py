@@ -15,7 +15,18 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from chatapp.conf import ProviderSettings, settings
+from chatapp.errors import ProviderError
 from chatapp.events import Delta
+
+RequestKind = Literal["reply", "title", "greeting", "summary", "extract", "playground"]
+"""What an answer is for."""
+
+INSTALL: Final[Mapping[str, str]] = {
+    "openai": "pip install 'openai[aiohttp]'",
+    "httpx2": "pip install 'openai[aiohttp]'",
+    "aiohttp": "pip install 'openai[aiohttp]'",
+}
+"""What to do when one of these packages is missing; nothing else of chatapp needs them."""
 
 PHASES: Final = 4  # of a pace
 GUIDE: Final = ProviderSettings(BACKEND="chatapp.providers.guide.GuideProvider")
@@ -37,8 +48,11 @@ class ModelRequest:
     tools: Sequence[Mapping[str, Any]] = ()
     """What the model may call, each as the API defines a function. Nothing: it has no tools."""
 
-    kind: Literal["reply", "title"] = "reply"
+    kind: RequestKind = "reply"
     """What the answer is for. A model reads it in the instructions; a script cannot."""
+
+    patience: float = 60.0
+    """Seconds that the provider may wait before it asks again, if it was told to come back later."""
 
     @property
     def question(self) -> str:
@@ -61,6 +75,9 @@ class Provider:
     sees_images: bool = False
     """Whether a request may have images in it, as the API has them. Assistant.sees_images wins over it."""
 
+    json_schema: bool = True
+    """Whether the option `response_format` may be a JSON schema. See Turn.extract, which asks in words otherwise."""
+
     def __init__(self, *, model: str = "") -> None:
         self.model = model or self.model
 
@@ -73,6 +90,10 @@ class Provider:
         at once.
         """
         raise NotImplementedError(f"{type(self).__qualname__}.stream")
+
+    async def list_models(self) -> Sequence[str]:
+        """The models that it offers, in its own words and order. Raises ProviderError, also if it cannot say."""
+        raise ProviderError("refused", f"{type(self).__qualname__} cannot say which models it offers")
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. The provider can be used again afterwards."""
@@ -152,16 +173,24 @@ def _make_provider(alias: str) -> Provider:
     if entry is None:
         known = ", ".join(map(repr, sorted({"default", *settings.PROVIDERS})))
         raise ImproperlyConfigured(f"{where} is not there; known aliases are {known}")
+    return make_backend(entry.BACKEND, entry.OPTIONS, where)
+
+
+def make_backend(path: str, options: Mapping[str, Any], where: str) -> Provider:
+    """A new provider of the class at this dotted path. Raises ImproperlyConfigured that names `where` it was asked for,
+    and what to install if a package is missing."""
     try:
-        backend = import_string(entry.BACKEND)
+        backend = import_string(path)
     except ImportError as error:
-        found = f'{where}["BACKEND"] is {entry.BACKEND!r}'
-        raise ImproperlyConfigured(f"{found}, which cannot be imported: {error}") from error
+        found = f'{where}["BACKEND"] is {path!r}'
+        missing = (error.name or "").partition(".")[0]
+        hint = f"; {INSTALL[missing]}" if missing in INSTALL else ""
+        raise ImproperlyConfigured(f"{found}, which cannot be imported: {error}{hint}") from error
     if not (isinstance(backend, type) and issubclass(backend, Provider)):
-        raise ImproperlyConfigured(f'{where}["BACKEND"] is {entry.BACKEND!r}; name a subclass of {__name__}.Provider')
-    _check_options(backend, entry.OPTIONS, f'{where}["OPTIONS"]')
+        raise ImproperlyConfigured(f'{where}["BACKEND"] is {path!r}; name a subclass of {__name__}.Provider')
+    _check_options(backend, options, f'{where}["OPTIONS"]')
     try:
-        return backend(**entry.OPTIONS)
+        return backend(**options)
     except ImproperlyConfigured as error:
         raise ImproperlyConfigured(f'{where}["OPTIONS"]: {error}') from None
 

@@ -22,6 +22,12 @@ class _Call:
         self.pieces: list[str] = []
         self.size = 0
 
+    def add(self, arguments: str) -> None:
+        piece = arguments[: MAX_ARGUMENT_CHARS + 1 - self.size]
+        if piece:
+            self.pieces.append(piece)
+            self.size += len(piece)
+
 
 class CallReader:
     """Reads the calls of one answer."""
@@ -30,7 +36,7 @@ class CallReader:
         self._calls: list[_Call] = []
 
     def __bool__(self) -> bool:
-        return bool(self._calls)
+        return any(call.name for call in self._calls)
 
     def feed(self, deltas: Any) -> None:
         """Take what a chunk has under `tool_calls`; what has no shape is left out."""
@@ -45,6 +51,13 @@ class CallReader:
         if isinstance(function, dict):
             self._take(0, "", function)
 
+    def put(self, index: int | None, call_id: str, name: str, arguments: str) -> None:
+        """Take a call that is whole, or its whole arguments, in place of the pieces that came of it."""
+        call = self._take(index, call_id, {"name": name})
+        if call is not None and arguments:
+            call.pieces, call.size = [], 0
+            call.add(arguments)
+
     def finish(self) -> list[ModelCall]:
         """The calls in order, without those that have no name."""
         return [
@@ -53,20 +66,18 @@ class CallReader:
             if call.name
         ]
 
-    def _take(self, index: int | None, call_id: str, function: dict[str, Any]) -> None:
+    def _take(self, index: int | None, call_id: str, function: dict[str, Any]) -> _Call | None:
         name = _text(function.get("name"))
         call = self._find(index, call_id, name)
         if call is None:
             if len(self._calls) == MAX_CALLS:
-                return
+                return None
             call = _Call(index, call_id)
             self._calls.append(call)
         call.id = call.id or call_id
         call.name = call.name or name
-        piece = _text(function.get("arguments"))[: MAX_ARGUMENT_CHARS + 1 - call.size]
-        if piece:
-            call.pieces.append(piece)
-            call.size += len(piece)
+        call.add(_text(function.get("arguments")))
+        return call
 
     def _find(self, index: int | None, call_id: str, name: str) -> _Call | None:
         """The call that this is a piece of; None if it begins one."""

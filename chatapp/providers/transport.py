@@ -5,16 +5,14 @@ reader says when it wants to know what came; until then it waits in the kernel, 
 """
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Final
 
 import aiohttp
 import httpx2
 
-MAX_CONNECTIONS: Final = 1000
-KEEP_SECONDS: Final = 60.0  # an idle connection, so that the next message need not open one
+from chatapp.conf import settings
 
 READER: Final = "chatapp.reader"
 """The extension of a response that has its BodyReader."""
@@ -72,27 +70,37 @@ class BodyReader(httpx2.AsyncByteStream):
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
-    """Sends the requests of one event loop."""
+    """Sends the requests of one event loop, and closes its connections when that ends."""
 
     def __init__(self, tls: ssl.SSLContext, *, trust_env: bool) -> None:
         """`trust_env`: whether the proxies that the environment names are used."""
         self._tls = tls
         self.trust_env = trust_env
+        self._session: aiohttp.ClientSession | None = None
+        self._guard: AsyncGenerator[None, None] | None = None
 
-    @cached_property
-    def _session(self) -> aiohttp.ClientSession:
+    async def _get_session(self) -> aiohttp.ClientSession:
         """Made with the first request, for it wants a loop that runs."""
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_SECONDS, ssl=self._tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # httpx2 does
-            trust_env=self.trust_env,
-        )
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=settings.PROVIDER_CONNECTIONS,
+                    keepalive_timeout=settings.PROVIDER_KEEPALIVE_SECONDS,
+                    ssl=self._tls,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # httpx2 does
+                trust_env=self.trust_env,
+            )
+            self._guard = _close_with_the_loop(self._session)
+            await anext(self._guard)
+        return self._session
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         timeout = request.extensions.get("timeout", {})
+        session = await self._get_session()
         with _as_httpx2():
-            response = await self._session.request(
+            response = await session.request(
                 request.method,
                 str(request.url),
                 headers=request.headers.multi_items(),
@@ -110,5 +118,17 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        if "_session" in vars(self):
-            await self._session.close()
+        guard, self._session, self._guard = self._guard, None, None
+        if guard is not None:
+            await guard.aclose()
+
+
+async def _close_with_the_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """Begun in an event loop, this is closed at its end at the latest: a loop closes the generators it still has.
+
+    So nobody who ends one has to know of us: a command, a test, a thread with a loop of its own.
+    """
+    try:
+        yield
+    finally:
+        await session.close()

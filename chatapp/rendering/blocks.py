@@ -38,7 +38,7 @@ def list_blocks(events: Iterable[tuple[Any, Mapping[str, int]]], data: bytes) ->
     depth = start = content = 0
     kind = ""
     for event, position in events:
-        if isinstance(event, Mapping) and "Start" in event:
+        if isinstance(event, dict) and "Start" in event:
             tag = event["Start"]
             if not isinstance(tag, str) and "FootnoteDefinition" in tag:
                 notes.append(tag["FootnoteDefinition"])
@@ -47,7 +47,7 @@ def list_blocks(events: Iterable[tuple[Any, Mapping[str, int]]], data: bytes) ->
             depth += 1
             content = max(content, position["start"] + 1)
             continue
-        if isinstance(event, Mapping) and "End" in event:
+        if isinstance(event, dict) and "End" in event:
             depth -= 1
         else:
             content = position["end"]
@@ -68,7 +68,7 @@ def _get_kind(tag: Any) -> str:
     if isinstance(tag, str):
         return tag
     kind = str(next(iter(tag)))
-    return "Fenced" if kind == "CodeBlock" and isinstance(tag[kind], Mapping) else kind
+    return "Fenced" if kind == "CodeBlock" and isinstance(tag[kind], dict) else kind
 
 
 def _make_block(kind: str, start: int, content: int, end: int, data: bytes, notes: list[str]) -> Block:

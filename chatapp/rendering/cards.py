@@ -4,7 +4,7 @@ A top-level list in which every item holds one suggestion and nothing else becom
 known at its end, so while it may still happen the page shows blank cards, and neither bullets nor buttons flash by.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .elements import Event
@@ -31,7 +31,7 @@ def take_list(start: Event, events: Iterator[Event]) -> list[Event]:
     while depth:
         event = next(events)
         taken.append(event)
-        if isinstance(event, Mapping):
+        if isinstance(event, dict):
             depth += ("Start" in event) - ("End" in event)
     return taken
 
@@ -82,7 +82,7 @@ def _list_items(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
     """What stands in each item of the list, without the paragraph around it if that is all there is."""
     depth = start = 0
     for index, event in enumerate(events):
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             continue
         if "Start" in event:
             depth += 1
@@ -101,7 +101,7 @@ def _unwrap(item: Sequence[Event]) -> Sequence[Event]:
 
 
 def _is_end(event: Event) -> bool:
-    return isinstance(event, Mapping) and "End" in event
+    return isinstance(event, dict) and "End" in event
 
 
 def _read_item(item: Sequence[Event]) -> Card | None:
@@ -110,7 +110,7 @@ def _read_item(item: Sequence[Event]) -> Card | None:
         return None
     body = item[1:-1]
     is_plain = all(_may_be_in_card(event, first.name) for event in body)
-    has_words = any(isinstance(event, Mapping) and any(map(_is_said, event.items())) for event in body)
+    has_words = any(isinstance(event, dict) and any(map(_is_said, event.items())) for event in body)
     return Card(first.suggestion, body) if is_plain and has_words else None
 
 
@@ -128,13 +128,13 @@ def _has_begun(item: Sequence[Event], *, is_first: bool) -> bool:
 
 
 def _get_tag(event: Event) -> Tag | None:
-    html = event.get("InlineHtml") if isinstance(event, Mapping) else None
+    html = event.get("InlineHtml") if isinstance(event, dict) else None
     return parse_tag(html) if isinstance(html, str) else None
 
 
 def _may_be_in_card(event: Event, name: str) -> bool:
     """Whether this may stand in a button, and leaves it whole. `name` is the element that becomes the button."""
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         return event in ("SoftBreak", "HardBreak")
     ((kind, value),) = event.items()
     if kind == "Start":

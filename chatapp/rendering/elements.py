@@ -45,7 +45,7 @@ def collect_text(events: Iterator[Event], name: str) -> str:
     texts: list[str] = []
     depth = 1
     for event in events:
-        items: Iterable[tuple[str, Any]] = event.items() if isinstance(event, Mapping) else (("Text", "\n"),)
+        items: Iterable[tuple[str, Any]] = event.items() if isinstance(event, dict) else (("Text", "\n"),)
         for kind, value in items:
             if kind in ("Start", "End"):
                 is_same = value == name or (isinstance(value, Mapping) and name in value)

@@ -195,7 +195,7 @@ def weave(events: Iterable[tuple[Any, Mapping[str, int]]], data: bytes, places: 
     """
     texts: list[str] = []
     for event in _put_in_place(events, data, places):
-        if isinstance(event, Mapping) and "Text" in event:
+        if isinstance(event, dict) and "Text" in event:
             texts.append(event["Text"])
             continue
         if texts:
@@ -212,8 +212,8 @@ def _put_in_place(
     within: Place | None = None
     for event, position in events:
         start, end = position["start"], position["end"]
-        is_end = isinstance(event, Mapping) and "End" in event
-        is_text = isinstance(event, Mapping) and "Text" in event
+        is_end = isinstance(event, dict) and "End" in event
+        is_text = isinstance(event, dict) and "Text" in event
         if within is not None and (end < within.end if is_end else start < within.end):
             if is_end or not (is_text or event in ("SoftBreak", "HardBreak")):
                 raise Misplaced(within)

@@ -2,7 +2,8 @@
 
 A document is the concatenation of its top-level blocks, each rendered and sanitised by itself. That is the rendering
 of a page, too, so streamed and reloaded HTML are equal by construction, and what one block leaves open cannot swallow
-the next. The sanitiser is always the last step; nothing may serialise after it.
+the next. The sanitiser is always the last step; nothing may serialise after it. A paragraph that has no character with
+a meaning for either (see paragraphs.py) passes both by.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import nh3
 import pyromark
@@ -25,6 +26,7 @@ from .blocks import Block, drop_uncertain, join_details, list_blocks
 from .cache import Cache
 from .document import Known, Rendered, join, render_document
 from .links import is_open
+from .paragraphs import is_paragraph, write_paragraph
 from .results import LinkDefinition, Rules, TooLarge, Written
 from .source import escape, guard, normalize_label, normalize_newlines, scrub
 from .stream import Step, Stream
@@ -54,7 +56,7 @@ def render(source: str) -> SafeString:
         blocks = render_document(MarkdownStream.engine, scrub(normalize_newlines(source)))
         html = join(MarkdownStream.engine, blocks)
         _cache.put(key, html, len(source) + len(html))
-    return mark_safe(html)  # noqa: S308  # each block was sanitised last; nothing has touched it since
+    return mark_safe(html)  # noqa: S308  # each block was sanitised last, or needs none; nothing has touched it since
 
 
 def sanitize(html: str) -> str:
@@ -79,6 +81,10 @@ class _Markdown:
     def list_blocks(self, source: str, *, is_final: bool) -> Iterator[tuple[str, Block]]:
         """See Engine."""
         raw = source.encode()
+        if _ONE_PARAGRAPH.fullmatch(source):
+            # What people mostly read: as it grows, it would be parsed again and again for the same answer.
+            yield source, Block(0, len(raw), "Paragraph", [])
+            return
         try:
             blocks = _list_blocks(source, is_final=is_final)
         except BaseException as error:
@@ -94,6 +100,8 @@ class _Markdown:
         missing: set[str] = set()
         rules = Rules(links=known.links, image_hosts=settings.IMAGE_HOSTS, effort=effort, is_live=is_live)
         limit = min(MAX_BLOCK_HTML, _SMALL_BLOCK + MAX_GROWTH * len(source))
+        if len(source) < limit and is_paragraph(source):
+            return Rendered(write_paragraph(source))
         try:
             written = _write(source, known, missing, Writer(rules, max_length=limit))
             if "&" in source:
@@ -108,6 +116,10 @@ class _Markdown:
             _reraise_unless_ours(error)
             logger.info("A block of %d characters is shown as plain text: %s", len(source), type(error).__name__)
             return Rendered(f'<pre class="chat-plain">{escape(source.strip())}</pre>')
+
+
+_ONE_PARAGRAPH: Final = re.compile(r"(?:[^\W\d_][^|$\\\n]*\n)*[^\W\d_][^|$\\\n]*\n?")
+"""Lines that begin with a letter, none of them blank, without a table and a formula: nothing else can be meant."""
 
 
 class MarkdownStream(Stream):

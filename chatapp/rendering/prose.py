@@ -2,7 +2,8 @@
 
 Most of what a model says, most of the time, is the middle of a paragraph, and it is drawn again with each flush. Such
 text needs no parser: every character outside of the three tags written here is escaped, so there is nothing to sanitise
-either. Only what is live is drawn this way; what is settled always goes through the parser and the sanitiser.
+either. Only what is live is drawn this way. What is settled goes through the parser and the sanitiser, unless there is
+nothing in it but words (see paragraphs.py).
 """
 
 import re

@@ -15,11 +15,13 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from chatapp.activity import ToolCallPart
+from chatapp.errors import NextStep
 from chatapp.inputs import InputUpdate
 from chatapp.parts import HtmlPart, Part, RawPart, TemplatePart, TextPart, ThinkingPart
 
 from . import fragments
 from .activity import view_tool
+from .figures import Figures
 from .markdown import render, sanitize
 from .thoughts import Topics, render_thinking, shows_thinking
 
@@ -52,6 +54,11 @@ class MessageView:
     run_id: UUID | None = None
     model: str = ""
     tokens: int | None = None
+    """Of what was said. None: not known, or not shown."""
+
+    figures: Figures | None = None
+    """What else is known of what it took; None: nothing, or it is not shown."""
+
     error_code: str = ""
     error_reference: str = ""
     error_message: str = ""
@@ -59,6 +66,12 @@ class MessageView:
 
     cause: str = ""
     """What really went wrong, for those who may know; empty for everybody else."""
+
+    cause_url: str = ""
+    """Where those who may know read it; empty for everybody else."""
+
+    next_step: NextStep = "retry"
+    """What the person can do about a failure."""
 
     can_retry: bool = False
     can_answer: bool = False
@@ -103,6 +116,26 @@ class MessageView:
     def is_user(self) -> bool:
         """Whether a person said it."""
         return self.role == "user"
+
+    @property
+    def step(self) -> NextStep:
+        """What is offered beside the failure of an answer: where there is nothing to go on with, it is asked again."""
+        if self.next_step == "continue" and not (self.has_actions and self.can_continue):
+            return "retry"
+        return self.next_step
+
+    @property
+    def offers_step(self) -> bool:
+        """Whether a button stands in the box of the failure."""
+        is_there = self.can_retry and not self.error_message and self.state in ("failed", "interrupted")
+        return is_there and self.step != "none"
+
+    @property
+    def has_labelled_retry(self) -> bool:
+        """Whether "Try again" is a button with words somewhere in the foot."""
+        if self.state == "stopped" or self.error_message:
+            return True
+        return self.state in ("failed", "interrupted") and self.step == "retry"
 
     @property
     def is_live(self) -> bool:
@@ -212,9 +245,10 @@ def render_transcript(views: Iterable[MessageView]) -> SafeString:
     return mark_safe("".join(render_message(view) for view in views))  # noqa: S308  # each is a rendered template
 
 
-def render_notice(text: str, *, level: str = "warning", refused: str = "") -> SafeString:
+def render_notice(text: str, *, level: str = "warning", refused: str = "", reference: str = "") -> SafeString:
     """A line for the person that goes away again. `refused` is the client_id of a message that was not taken."""
-    return render_to_string("chatapp/_notice.html", {"text": text, "level": level, "refused": refused})
+    context = {"text": text, "level": level, "refused": refused, "reference": reference}
+    return render_to_string("chatapp/_notice.html", context)
 
 
 def render_taken(client_id: UUID, notice: str = "", download: str = "") -> SafeString:

@@ -112,6 +112,8 @@ class Stream:
         if self._carriage_return:
             self._new.append("\n")
         count = len(self._blocks)
+        # Then the last look at the blocks is a look at the whole document.
+        is_whole = not count and self._fence is None
         text = "".join(self._new)
         if self._fence is not None:
             _, after = self._fence.feed(text)
@@ -127,7 +129,10 @@ class Stream:
         self._known.learn(self.engine.list_links(tail), ())
         self._new.clear()
         shown = [block.rendered.html for block in self._blocks]
-        rewrite, corrections = self._correct("".join(block.source for block in self._blocks) + tail)
+        sources = [block.source for block in self._blocks]
+        source = "".join([*sources, tail])
+        is_canonical = is_whole or sources == [text for text, _ in self.engine.list_blocks(source, is_final=True)]
+        rewrite, corrections = self._correct(source, is_canonical=is_canonical)
         notes = render_notes(self.engine, self._blocks)
         self._finished = join(self.engine, self._blocks)
         live = "" if had_live else None
@@ -135,14 +140,13 @@ class Stream:
             return Step(live=live, rewrite=self._finished)
         return Step(settled="".join(shown[count:]) + notes, live=live, corrections=corrections)
 
-    def _correct(self, source: str) -> tuple[bool, dict[int, str]]:
-        """Make the blocks what the whole document says they are.
+    def _correct(self, source: str, *, is_canonical: bool) -> tuple[bool, dict[int, str]]:
+        """Make the blocks what the whole document says they are; `is_canonical` if they are its blocks.
 
         Whether all have to be written anew, or else the children that have changed.
         """
         shown = [block.rendered.html for block in self._blocks]
-        canonical = [text for text, _ in self.engine.list_blocks(source, is_final=True)]
-        if canonical == [block.source for block in self._blocks]:
+        if is_canonical:
             self._blocks = [
                 block
                 if not self._known.has_any(block.rendered.missing)

@@ -19,7 +19,10 @@ def render_foot(view: MessageView) -> SafeString:
 
 def render_message(view: MessageView) -> SafeString:
     """What was streamed at once."""
-    html = [render_stored_part(view.id, index, part) for index, part in enumerate(view.parts)]
+    html = [
+        render_stored_part(view.id, index, part, is_user=view.is_user, can_answer=view.can_answer)
+        for index, part in enumerate(view.parts)
+    ]
     return render_to_string("chatapp/_stream_message.html", {"message": view, "part_html": html})
 
 

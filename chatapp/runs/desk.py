@@ -59,6 +59,8 @@ class Desk:
         self._used: set[str] = set()
         self._asking = asyncio.Lock()
         """Tools run side by side, and a person is asked one thing after the other."""
+        self.left_out: UUID | None = None
+        """The last message that did not go to the model any more. None: everything did."""
 
     async def ask(self, request: InputRequest, timeout: float | None) -> str:  # noqa: ASYNC109  # its own, see wait
         """The answer to this question; see Turn.ask."""
@@ -118,6 +120,10 @@ class Desk:
     async def allows(self, tool: str) -> bool:
         """Whether the owner allows this tool in the whole conversation."""
         return await self._at_home(self._allows(tool))
+
+    def leave_out(self, upto: UUID) -> None:
+        """What was said up to this message did not go to the model; see runs.summaries."""
+        self.left_out = upto
 
     async def save(self) -> None:
         """Store the message as it stands. Does not come back if the run is not ours any more: it is ended."""

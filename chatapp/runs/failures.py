@@ -4,7 +4,7 @@ import logging
 
 from django.conf import settings as django_settings
 
-from chatapp.conf import settings
+from chatapp.conf import OnError
 from chatapp.errors import ProviderError, VisibleError, get_sentence, new_reference
 from chatapp.models import Run
 from chatapp.parts import ErrorPart
@@ -19,19 +19,24 @@ logger = logging.getLogger("chatapp.runs")
 
 def fail(live: LiveRun, error: Exception) -> journal.Outcome:
     """Keep what was said, add a sentence and a reference; the cause goes to staff and to the log."""
+    assistant = live.job.turn.assistant
     reference = new_reference()
     code, cause = "failed", redact(f"{type(error).__name__}: {error}")
     if isinstance(error, ProviderError):
         code, cause = error.code, redact(error.cause or str(error))
+    rule = _resolve(assistant.get_on_error())
     if isinstance(error, VisibleError):
-        sentence = str(error)
+        sentence = redact(str(error))
         cause = redact(repr(error.__cause__)) if error.__cause__ else cause
-    elif settings.ERRORS == "actual" or (settings.ERRORS == "auto" and django_settings.DEBUG):
+    elif rule == "unhandled":
+        code, cause = "unhandled", redact(f"{type(error).__name__}: {error}")
+        sentence = get_sentence(code)
+    elif rule == "actual":
         sentence = f"{get_sentence(code)} ({cause})"
     else:
         sentence = get_sentence(code)
     cause = scrub(cause)
-    expected = isinstance(error, ProviderError | VisibleError)
+    expected = isinstance(error, ProviderError | VisibleError) and code != "unhandled"
     logger.log(
         logging.WARNING if expected else logging.ERROR,
         "run %s failed with %s, reference %s: %s",
@@ -40,13 +45,24 @@ def fail(live: LiveRun, error: Exception) -> journal.Outcome:
         reference,
         cause,
         exc_info=None if expected else error,
+        # Fields of their own where the log is JSON.
+        extra={"run_id": live.job.run_id, "thread_id": live.job.thread_id, "code": code, "reference": reference},
     )
     live.assembler.end()
-    live.take(ErrorPart(code=code, message=sentence, reference=reference))
+    is_toast = assistant.error_display == "toast" and not live.job.greets
+    is_hidden = is_toast and not live.assembler.to_parts()
+    live.take(ErrorPart(code=code, message=sentence, reference=reference, display="toast" if is_toast else "bubble"))
     return journal.Outcome(
         state=Run.State.FAILED,
         usage=live.assembler.usage,
         error_code=code,
         error_reference=reference,
         error=cause,
+        is_hidden=is_hidden,
     )
+
+
+def _resolve(rule: OnError) -> OnError:
+    if rule != "auto":
+        return rule
+    return "actual" if django_settings.DEBUG else "sanitize"

@@ -37,6 +37,10 @@ class Gone(Exception):
     """The thread is not there any more, or not for this person."""
 
 
+class Unhandled(Exception):
+    """An answer that the page followed has failed, and its assistant wants the page to be disconnected then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """HTML for the page, and where the page stands after it: step `seq` of `run` (None: of none)."""
@@ -63,12 +67,14 @@ class Follower:
         visit: str | None = None,
         menu: str | None = None,
         revision: int = 0,
+        has_list: bool = True,
     ) -> None:
         """`is_new`: nobody has begun the thread, so there is nothing to look for until somebody does.
 
         `person`: who reads, if it is no user. `visit`: the page is of the visit in which the thread was begun (see
         runs.greetings), and was loaded with a welcome of this digest. None: it is not. `menu`: the page was loaded
         with settings of this digest. None: nobody knows. `revision`: the thread's when the page was loaded.
+        `has_list`: the list of conversations is beside it.
         """
         self.thread_id = thread_id
         self.person = person or str(user.pk)
@@ -84,10 +90,11 @@ class Follower:
         self._news = asyncio.Event()
         self._feed: Feed | None = None
         self._is_new = is_new
+        self._has_list = has_list
         self._has_resumed = False
         self._is_stale = False
         self._list_is_stale = False
-        self._was_there = self._is_gone = False
+        self._was_there = self._is_gone = self._is_unhandled = False
         self._notices: list[Fragment] = []
 
     @property
@@ -151,7 +158,10 @@ class Follower:
     # ---- what it yields
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
-        """The frames for the page, in order, for ever. Raises Gone when there is no such thread (any more).
+        """The frames for the page, in order, for ever.
+
+        Raises Gone when there is no such thread (any more), and Unhandled after the last frame of an answer that failed
+        so.
 
         Nothing is prepared ahead: while the caller is busy sending, news pile up and become one frame.
         """
@@ -183,6 +193,8 @@ class Follower:
                 yield frame
         if self._is_gone:
             raise Gone
+        if self._is_unhandled:
+            raise Unhandled
 
     def _take_steps(self, feed: Feed) -> list[Frame]:
         # 0: the page has the message, perhaps with parts of an older checkpoint, but no step of it.
@@ -219,6 +231,7 @@ class Follower:
             return [Frame(html) for html in fragments.write_frames(found.changed)]
         self._was_there = True
         self._page = found.page
+        self._is_unhandled |= found.is_unhandled
         frames = [Frame(html) for html in fragments.write_frames(found.changed)]
         run = found.live_run
         if run is None or (self._feed is not None and self._feed.run_id != run.pk):
@@ -240,7 +253,9 @@ class Follower:
 
     async def _find(self, page: PageState, *, with_list: bool) -> Found:
         """What the page lacks, drawn."""
-        return await pages.find(self._user, self.thread_id, page, with_list=with_list)
+        return await pages.find(
+            self._user, self.thread_id, page, is_stale=with_list, with_list=with_list and self._has_list
+        )
 
     async def _unfollow(self) -> None:
         feed, self._feed = self._feed, None

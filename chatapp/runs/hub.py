@@ -22,11 +22,12 @@ from chatapp import protocol
 from chatapp.conf import settings
 from chatapp.inputs import InputUpdate
 from chatapp.models import Run
+from chatapp.providers import listing
 
 from . import journal, queue, trash
+from .changes import find_marks
 from .feed import SNAPSHOT, Feed
 from .mirror import Mirror, relay_steps
-from .transcript import find_marks
 
 logger = logging.getLogger("chatapp.hub")
 
@@ -39,7 +40,7 @@ class Reader(Protocol):
     thread_id: UUID
     person: str
     mark: Any
-    """The mark (see transcript.get_mark) of what it last found; None before that, and of a thread that is not there."""
+    """The mark (see changes.get_mark) of what it last found; None before that, and of a thread that is not there."""
 
     def thread_changed(self) -> None: ...
 
@@ -340,6 +341,8 @@ class Hub:
 
     async def look(self) -> None:
         """Ask the database, once for all open threads, what has changed; wake the readers that have missed it."""
+        if listing.has_wanted():
+            self.spawn(listing.refresh_wanted())
         if self._mirrors or self._readers:
             await journal.asweep()
             await trash.aempty()

@@ -23,6 +23,8 @@ from chatapp.models.calls import in_database
 from chatapp.parts import Part, plain_text
 from chatapp.questions import InputRequest
 
+from . import bills, branches
+
 logger = logging.getLogger("chatapp.runs")
 
 _SWEPT = 1000
@@ -39,6 +41,12 @@ class Outcome:
     error_reference: str = ""
     error: str = ""
     """The cause, keys redacted."""
+
+    answered_by: tuple[str, str] | None = None
+    """Alias and model of who answered in place of who was asked. None: nobody did."""
+
+    is_hidden: bool = False
+    """Nothing was said: nobody sees the message, and the model never gets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,9 @@ class Checkpoint:
 
     is_waiting: bool = False
     """It has a question open. Parts with an open question never replace stored ones in which it is answered."""
+
+    bill: bills.Bill | None = None
+    """Requests to providers that may not be written down yet; with an outcome all of them. None: there are none."""
 
     outcome: Outcome | None = None
     """How it ended; None while it goes on."""
@@ -101,8 +112,10 @@ def _write_all(checkpoints: Sequence[Checkpoint]) -> list[bool]:
     states: dict[UUID, str] = {}
     ours: dict[UUID, tuple[bool, bool]] = {}
     queues: dict[UUID, UUID] = {}
+    threads: dict[UUID, UUID] = {}
     for pk, state, first_token_at, has_queue, thread_id in found:
         states[pk], ours[pk] = state, (state in LIVE_STATES, first_token_at is None)
+        threads[pk] = thread_id
         if has_queue:
             queues[pk] = thread_id
     # A run that is stopped may still write its last words, and nothing else.
@@ -124,9 +137,13 @@ def _write_all(checkpoints: Sequence[Checkpoint]) -> list[bool]:
     _update_each(Message, "icon", {item.reply_id: item.icon for item in new if item.reply_id and item.icon is not None})
     greetings = {item.greets: item.parts for item in new if item.parts is not None}
     _update_each(Thread, "greeting", {pk: [part.dump() for part in parts] for pk, parts in greetings.items() if pk})
+    # Also those of runs that are ours no more: what was asked is to be paid for.
+    bills.store_all(item.bill for item in checkpoints if item.bill is not None)
     for item in kept:
         if item.outcome is not None:
             _write_end(item, item.outcome, was_live=ours[item.run_id][0])
+            if item.outcome.is_hidden and item.reply_id is not None and ours[item.run_id][0]:
+                _hide(threads[item.run_id], item.reply_id)
             if item.run_id in queues:
                 append_queued(queues[item.run_id])
     done = {item.run_id for item in kept}
@@ -135,8 +152,9 @@ def _write_all(checkpoints: Sequence[Checkpoint]) -> list[bool]:
 
 def _write_end(item: Checkpoint, outcome: Outcome, *, was_live: bool) -> None:
     values: dict[str, Any] = {"seq": item.seq, "heartbeat_at": Now(), "finished_at": Now()}
-    if outcome.usage.input_tokens or outcome.usage.output_tokens:
-        values |= {"input_tokens": outcome.usage.input_tokens, "output_tokens": outcome.usage.output_tokens}
+    values |= bills.sum_up(item.bill.calls if item.bill is not None else (), outcome.usage)
+    if outcome.answered_by is not None:
+        values["provider"], values["model"] = outcome.answered_by
     if was_live:  # A stop that was stored first stays a stop, whatever came in between.
         values |= {
             "state": outcome.state,
@@ -151,6 +169,15 @@ def _write_end(item: Checkpoint, outcome: Outcome, *, was_live: bool) -> None:
         Message.objects.filter(pk=item.reply_id).update(parts=parts, text=plain_text(item.parts), **icon)
     if item.parts is not None and item.greets is not None:
         Thread.objects.filter(pk=item.greets).update(greeting=[part.dump() for part in item.parts])
+
+
+def _hide(thread_id: UUID, reply_id: UUID) -> None:
+    """Take a message away as its owner would; open pages find it by the revision. One of several versions stays."""
+    reply = Message.objects.get(pk=reply_id)
+    if len(branches.get_versions(reply)) > 1:
+        return
+    Message.objects.filter(pk=reply_id).update(deleted_at=Now(), visible=False, for_model=False)
+    branches.note_change(Thread(pk=thread_id), Q(pk=reply_id))
 
 
 def append_queued(thread_id: UUID) -> None:

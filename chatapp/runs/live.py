@@ -5,7 +5,8 @@ Who begins and ends it, and writes its checkpoints down, is the runner; see runn
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,14 @@ from chatapp.conf import settings
 from chatapp.icons import get_shown
 from chatapp.parts import Part
 from chatapp.providers import base as providers
+from chatapp.providers.base import RequestKind
+from chatapp.providers.metering import Calls, ProviderCall
 from chatapp.rendering import fragments
 from chatapp.rendering.drawing import LiveMessage
 from chatapp.stretches import Speech
 from chatapp.turn import Turn
 
-from . import journal
+from . import bills, journal
 from .assembler import Assembler
 from .desk import Desk
 from .feed import Feed
@@ -67,6 +70,8 @@ class LiveRun:
         """What is added to the message, by whom and in which order."""
         self.state = ""
         """waiting, or streaming again; empty as long as nothing was asked."""
+        self.calls = Calls()
+        """The requests to providers that it took so far."""
         self.task: asyncio.Task[None] | None = None
         self.stop_reason = ""
         """Why we cancelled the task ourselves: "stopped", "stalled", or "interrupted" by a drain. Empty: we did not."""
@@ -74,11 +79,15 @@ class LiveRun:
         """It has said everything and is being stored; nothing can stop it any more."""
         self.patience = job.assistant.stall_seconds or settings.STALL_SECONDS
         """Seconds of silence after which it is ended."""
+        self._hub = hub
         self._clock = clock
+        self._began, self._began_at = clock(), datetime.now(UTC)
         self._heard_at = clock()
         self._last_flush = self._due = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._stored_seq = 0
+        self._billed = 0
+        self._is_billed = False
 
     def _draw(self) -> list[fragments.Fragment]:
         icon = self.assembler.icon
@@ -95,6 +104,52 @@ class LiveRun:
                 self.flush()
             else:
                 self._timer = asyncio.get_running_loop().call_later(wait, self.flush)
+
+    def make_turn(self, speech: Speech) -> Turn:
+        """The turn of the job, with this run behind it."""
+        kind: RequestKind = "greeting" if self.job.greets else self.job.turn.kind
+        return replace(self.job.turn, desk=self.desk, speech=speech, ledger=self, kind=kind)
+
+    def record(self, call: ProviderCall) -> None:
+        """As a Ledger: keep the call, to be written down with the next checkpoint."""
+        self.calls.record(call)
+        if self._is_billed:
+            # Left half read by an answer that has ended since, and only now thrown away.
+            self._hub.spawn(self._store(call))
+
+    async def _store(self, call: ProviderCall) -> None:
+        await bills.astore([call], **self._account)
+
+    @property
+    def _account(self) -> dict[str, Any]:
+        """On whose account its requests go; see bills.Bill."""
+        turn, assistant = self.job.turn, self.job.assistant.slug
+        person_id = getattr(turn.user, "pk", None)
+        return {
+            "run_id": self.job.run_id,
+            "thread_id": self.job.thread_id,
+            "person_id": person_id,
+            "assistant": assistant,
+        }
+
+    def _get_bill(self, *, is_last: bool) -> bills.Bill | None:
+        """What was asked since the last checkpoint; at the end all of it, whatever became of the checkpoints."""
+        usage = self.assembler.usage
+        if is_last and not self._is_billed:
+            self._is_billed = True
+            if (usage.input_tokens or usage.output_tokens) and not any(call.usage for call in self.calls):
+                seconds = self._clock() - self._began
+                self.calls.record(bills.from_answer(usage, started_at=self._began_at, seconds=seconds))
+        calls = tuple(self.calls if is_last else self.calls[self._billed :])
+        self._billed = len(self.calls)
+        return bills.Bill(calls=calls, **self._account) if calls else None
+
+    @property
+    def answered_by(self) -> tuple[str, str] | None:
+        """Alias and model of who said the last of it, if another one than was asked first."""
+        last = self.calls[-1] if self.calls else None
+        is_other = last is not None and not last.error_code and last.alias != self.job.turn.get_alias()
+        return (last.alias, last.model) if last is not None and is_other else None
 
     @property
     def is_stalled(self) -> bool:
@@ -114,7 +169,7 @@ class LiveRun:
 
     def forget_checkpoint(self) -> None:
         """The last one was not stored: the next one has the parts again, also when nothing new was said."""
-        self._stored_seq = -1
+        self._stored_seq, self._billed = -1, 0
 
     def get_checkpoint(
         self, hub: str, outcome: journal.Outcome | None = None, *, is_asking: bool = False, is_whole: bool = False
@@ -138,5 +193,6 @@ class LiveRun:
             icon=self.assembler.icon if is_new else None,
             has_said=self.assembler.has_said,
             is_waiting=self.desk.request is not None and not is_asking,
+            bill=self._get_bill(is_last=outcome is not None),
             outcome=outcome,
         )

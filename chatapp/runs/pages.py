@@ -23,7 +23,7 @@ from chatapp.rendering.menus import render_menu
 from chatapp.rendering.renderer import MessageView
 from chatapp.todos import TodoItem, load_todos
 
-from . import greetings, queue, transcript, trash
+from . import changes, greetings, queue, transcript, trash
 from .listing import list_threads
 from .preferences import load_menu
 
@@ -64,20 +64,22 @@ class Found:
     live_run: Run | None = None
     mark: Any = None
     is_there: bool = True
+    is_unhandled: bool = False
+    """Whether the page is to be disconnected then."""
 
 
 @in_database
-def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Found:
-    """What the page lacks, drawn."""
+def find(user: Any, thread_id: UUID, page: PageState, *, is_stale: bool, with_list: bool) -> Found:
+    """What the page lacks, drawn. `is_stale`: what belongs to the person may have changed, and not only this thread."""
     policy = get_policy()
-    thread = policy.get_thread(user, thread_id, *transcript.WITH_HEAD)
+    thread = policy.get_thread(user, thread_id, *changes.WITH_HEAD)
     around = _draw_list(policy, user, thread_id) if with_list else []
     if thread is None:
         return Found(around, page, is_there=False)
     startup = greetings.load_startup(thread) if thread.head_id is None else {}
     # A page that shows the messages with which the thread will begin shows none of its own.
     last = None if page.last in startup else page.last
-    found = transcript.find_changes(
+    found = changes.find_changes(
         thread,
         last=last,
         cursors=page.cursors,
@@ -104,7 +106,7 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         changed.append(fragments.text(fragments.TITLE, thread.title or _("New chat")))
     todos = load_todos(thread.todos)
     changed += draw_todos(page.todos, todos)
-    menu, settings_changed = _draw_menu(page, thread, user, is_stale=with_list)
+    menu, settings_changed = _draw_menu(page, thread, user, is_stale=is_stale)
     changed += settings_changed
     waiting = queue.list_waiting(thread)
     queued = tuple(message.pk for message in waiting)
@@ -132,8 +134,8 @@ def find(user: Any, thread_id: UUID, page: PageState, *, with_list: bool) -> Fou
         welcome=above.welcome,
         knows_welcome=True,
     )
-    mark = transcript.get_mark(thread, found.live_run)
-    return Found([*changed, *around], shown, following.live_run, mark)
+    mark = changes.get_mark(thread, found.live_run)
+    return Found([*changed, *around], shown, following.live_run, mark, is_unhandled=found.is_unhandled)
 
 
 def _draw_menu(page: PageState, thread: Thread, user: Any, *, is_stale: bool) -> tuple[str | None, list[Fragment]]:
@@ -153,8 +155,8 @@ def _draw_menu(page: PageState, thread: Thread, user: Any, *, is_stale: bool) ->
 
 
 def _with_greeting(
-    found: transcript.Changes, cursors: Mapping[UUID, int], run: Run | None
-) -> tuple[transcript.Changes, dict[UUID, int]]:
+    found: changes.Changes, cursors: Mapping[UUID, int], run: Run | None
+) -> tuple[changes.Changes, dict[UUID, int]]:
     """The same with the run that says the greeting, or said it last; and where the page stands."""
     if run is not None and run.is_live:
         found = replace(found, live_run=found.live_run or run)
@@ -192,7 +194,7 @@ class Drawing(Protocol):
     def render_foot(self, view: MessageView) -> str: ...
 
 
-def draw_changes(found: transcript.Changes, log: str, drawing: Drawing) -> list[Fragment]:
+def draw_changes(found: changes.Changes, log: str, drawing: Drawing) -> list[Fragment]:
     """What makes the messages in the element `log` what they should be."""
     changed = [fragments.delete(fragments.message_id(pk)) for pk in found.gone]
     if found.all_new:
@@ -211,11 +213,14 @@ def draw_changes(found: transcript.Changes, log: str, drawing: Drawing) -> list[
     standing = [view for view in found.renewed if not view.is_deleted]
     for view in [*found.updated, *found.ended, *standing]:
         changed.append(fragments.fill(fragments.foot_id(view.id), drawing.render_foot(view)))
+    for part in found.failures:
+        note = renderer.render_notice(part.message, level="error", reference=part.reference)
+        changed.append(fragments.notice(note))
     return changed
 
 
 def move_cursors(
-    found: transcript.Changes, cursors: Mapping[UUID, int], target: str = fragments.CURSOR
+    found: changes.Changes, cursors: Mapping[UUID, int], target: str = fragments.CURSOR
 ) -> tuple[dict[UUID, int], list[Fragment]]:
     """Where the page stands after these changes, and what tells it so."""
     changed = []

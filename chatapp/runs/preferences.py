@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chatapp.assistants import Assistant
-from chatapp.menu import Menu, SettingsItem, read_value
+from chatapp.menu import MODEL, Menu, SettingsItem, read_value
 from chatapp.models import PersonSettings, SettingDefault, Thread
 from chatapp.sampling import SAMPLING
 
@@ -18,12 +18,16 @@ DIGEST: Final = "config_digest"
 
 def load_menu(assistant: Assistant, user: Any, thread: Thread | None) -> Menu:
     """The settings of the assistant as they hold for this person in this thread. Two queries, or none without any."""
-    items = assistant.list_settings(user)
+    alias = thread.provider if thread is not None else ""
+    items = assistant.list_settings(user, alias)
     if not any(item.has_value for item in items):
         return Menu(items)
     said = {row.key: row for row in SettingDefault.objects.filter(assistant=assistant.slug)}
     person = load_person(assistant, user)
     layers: list[Mapping[str, Any]] = [person.values if person else {}, get_of_thread(assistant, thread)]
+    if any(item.id == MODEL for item in items) and assistant.awaits_models(user, alias):
+        # What was chosen holds until somebody knows better; of another provider only what was chosen here.
+        items = tuple(_with_chosen(item, layers[1:] if alias else layers) for item in items)
     shown, values = [], {}
     for item in items:
         default = said.get(item.id)
@@ -65,6 +69,15 @@ def get_of_thread(assistant: Assistant, thread: Thread | None) -> dict[str, Any]
 
 def _without_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in SAMPLING}
+
+
+def _with_chosen(item: SettingsItem, layers: list[Mapping[str, Any]]) -> SettingsItem:
+    """The choice of the model, with those among its options that were chosen before."""
+    if item.id != MODEL or item.type != "select":
+        return item
+    chosen = [layer[MODEL] for layer in layers if isinstance(layer.get(MODEL), str) and layer[MODEL]]
+    known = [name for name, _label in item.choices]
+    return item.model_copy(update={"options": list(dict.fromkeys([*known, *chosen]))})
 
 
 def _find(item: SettingsItem, layers: list[Mapping[str, Any]]) -> Any:

@@ -31,6 +31,7 @@ from chatapp.providers import base as providers
 from chatapp.questions import find_request
 from chatapp.stretches import Speech
 from chatapp.todos import TodoUpdate
+from chatapp.tracing import trace_answer
 
 from . import journal
 from .desk import NothingAsked
@@ -39,6 +40,7 @@ from .greetings import store_dismissible
 from .hub import Hub, get_hub
 from .live import Job, LiveRun
 from .queue import MODES, thread_freed
+from .summaries import make_summary, wants_summary
 from .titles import make_title
 from .todos import store_of_run
 
@@ -69,6 +71,10 @@ class Runner:
     def count(self) -> int:
         """How many runs are under way."""
         return len(self._live)
+
+    def find(self, run_id: UUID) -> LiveRun | None:
+        """A run of this process while it goes on."""
+        return self._live.get(run_id)
 
     def start(self, job: Job) -> asyncio.Task[None]:
         """Begin to answer. Returns at once, with the task that ends when it has; the run goes on whoever leaves."""
@@ -116,7 +122,14 @@ class Runner:
         await signals.run_started.asend_robust(type(job.assistant), run_id=job.run_id, thread_id=job.thread_id)
         outcome = journal.Outcome(state=Run.State.INTERRUPTED, error_code="interrupted")
         try:
-            outcome = await self._speak(live)
+            with trace_answer(
+                assistant=job.assistant.slug,
+                title=str(job.assistant.title),
+                thread_id=job.thread_id,
+                run_id=job.run_id,
+            ) as span:
+                outcome = await self._speak(live)
+                span.fail(outcome.error_code)
         except asyncio.CancelledError:
             if not live.stop_reason:
                 raise  # The process ends; the lease tells the others.
@@ -150,11 +163,17 @@ class Runner:
             except Error:
                 # The thread may have been deleted meanwhile; its first words stay its title.
                 logger.warning("no title for thread %s", job.thread_id, exc_info=True)
+        left_out = live.desk.left_out
+        if left_out is not None and wants_summary(job) and outcome.state == Run.State.COMPLETE and not self.is_draining:
+            try:
+                await make_summary(self._hub.mailbox, job.thread_id, job.turn, left_out)
+            except Error:
+                logger.warning("no summary for thread %s", job.thread_id, exc_info=True)
 
     async def _speak(self, live: LiveRun) -> journal.Outcome:
         live.speech = speech = Speech(partial(self._hear, live))
         stretches.enter(speech)
-        job, turn = live.job, replace(live.job.turn, desk=live.desk, speech=speech)
+        job, turn = live.job, live.make_turn(speech)
         answer = job.assistant.greet if job.greets else job.answer or job.assistant.answer
         said: AsyncGenerator[Any, None] = answer(turn)
         live.desk.limit = limit = asyncio.timeout(settings.TOTAL_SECONDS)
@@ -190,6 +209,7 @@ class Runner:
 
     async def _store_last_words(self, live: LiveRun, outcome: journal.Outcome) -> None:
         live.flush()
+        outcome = replace(outcome, answered_by=live.answered_by)
         checkpoint = live.get_checkpoint(self._hub.mailbox, outcome)
         for attempt in range(LAST_WORDS_TRIES):
             try:

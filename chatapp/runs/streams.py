@@ -18,7 +18,7 @@ from chatapp.policy import get_policy
 from chatapp.rendering import fragments, streams
 from chatapp.rendering.renderer import MessageView
 
-from . import transcript
+from . import changes, transcript
 from .follower import Follower
 from .hub import Hub
 from .pages import Found, PageState, draw_changes, move_cursors
@@ -73,7 +73,7 @@ class Viewer:
         """Their stream of this name, with its last piece; None if nothing was ever streamed to it."""
         if not self.is_admitted():
             return None
-        mine = get_policy().get_streams(self.user, self.guest_key).select_related(*transcript.WITH_HEAD)
+        mine = get_policy().get_streams(self.user, self.guest_key).select_related(*changes.WITH_HEAD)
         return mine.filter(pk=self.get_id(name)).first()
 
 
@@ -112,11 +112,12 @@ def _find(viewer: Viewer, name: str, place: str, page: PageState) -> Found:
     stream = viewer.find_stream(name)
     if stream is None:
         return Found([], page, is_there=False)
-    found = transcript.find_changes(stream, last=page.last, cursors=page.cursors, page_size=MAX_SHOWN)
+    found = changes.find_changes(stream, last=page.last, cursors=page.cursors, page_size=MAX_SHOWN)
     changed = draw_changes(found, f"{place}-log", streams)
     cursors, moved = move_cursors(found, page.cursors, f"{place}-cursor")
     status = get_status(get_run(stream))
     if page.title != status:
         changed.append(fragments.text(f"{place}-status", status))
     shown = PageState(last=found.last, cursors=cursors, title=status, is_live=found.live_run is not None)
-    return Found([*changed, *moved], shown, found.live_run, transcript.get_mark(stream, found.live_run))
+    mark = changes.get_mark(stream, found.live_run)
+    return Found([*changed, *moved], shown, found.live_run, mark, is_unhandled=found.is_unhandled)

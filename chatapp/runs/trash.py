@@ -70,6 +70,11 @@ def purge_temporary() -> int:
     return _delete(Thread.objects.filter(temporary=True, updated_at__lt=before))
 
 
+def purge(thread_id: UUID) -> int:
+    """Delete this conversation for good, now; how many there were."""
+    return _delete(Thread.objects.filter(pk=thread_id))
+
+
 def _delete(threads: QuerySet[Thread]) -> int:
     if not threads.exists():
         return 0  # Nearly always.

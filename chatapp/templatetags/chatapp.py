@@ -1,6 +1,6 @@
 """Tags of chatapp's templates: icons, and a message drawn as the stream draws it."""
 
-from typing import Final
+from typing import Any, Final
 
 from django import template
 from django.template import Context
@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chatapp.icons import ICONS
+from chatapp.policy import get_policy
 from chatapp.rendering.renderer import MessageView
 from chatapp.rendering.renderer import render_message as render_message_view
 
@@ -23,6 +24,12 @@ def icon(name: str) -> SafeString:
         known,
         ICONS[known],
     )
+
+
+@register.filter
+def may_play(user: Any) -> bool:
+    """Whether this person may use the playground."""
+    return get_policy().can_use_playground(user)
 
 
 @register.simple_tag

@@ -26,7 +26,7 @@ def chatapp_stream(
     content: str = "",
     content_type: ContentType = "markdown",
     auto_scroll: bool = True,
-    cancel: bool = False,
+    cancel: bool | str = False,
     width: str = "",
     height: str = "",
 ) -> SafeString:
@@ -34,7 +34,8 @@ def chatapp_stream(
 
     `content` stands there as long as nothing was streamed; it is Markdown, or what `content_type` says: "html", which
     is sanitised unless it is safe, or "text". `auto_scroll`: whoever is at the end of the nearest box that scrolls is
-    kept there. `cancel`: with a button to cancel, while something streams. `width` and `height` are CSS lengths. Needs
+    kept there. `cancel`: with a button to cancel, while something streams; a
+    text is what it says. `width` and `height` are CSS lengths. Needs
     the request in the context, and reads the database: not in async code.
     """
     check(name, content, content_type)

@@ -29,7 +29,7 @@ from chatapp.errors import ChatappError
 from chatapp.events import PartStart, Usage
 from chatapp.inputs import InputUpdate
 from chatapp.parts import Part, plain_text
-from chatapp.providers.base import ModelRequest, replace_provider
+from chatapp.providers.base import ModelRequest, Provider, replace_provider
 from chatapp.providers.scripted import Script, ScriptedProvider, call, gate, split_rounds
 from chatapp.questions import InputRequest, find_request
 from chatapp.runs.assembler import Assembler
@@ -65,7 +65,7 @@ class Answer:
     todos: Sequence[TodoItem] = ()
     """The plan as it was last said."""
     requests: Sequence[ModelRequest] = field(default=())
-    """What the model was asked, in order."""
+    """What the scripted model was asked, in order."""
     inputs: Sequence[InputUpdate] = ()
     """What it did to the message box, if somebody was there; see `person_says`."""
 
@@ -82,17 +82,18 @@ async def ask(
     user: Any = None,
     history: Iterable[ChatMessage] = (),
     model_says: Script = (),
+    provider: Provider | None = None,
     person_says: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """The answer of an assistant, with a scripted model behind it. Raises what `respond` raises.
+    """The answer of an assistant, with a scripted model behind it, or this provider. Raises what `respond` raises.
 
     A `call` in what the model says ends what it says to one request: what follows is for the next one. `person_says`
     are the answers to what it asks meanwhile, in order; "" and what is missing is nobody in time; a tool that must be
     allowed asks for "allow", "allow_thread" or "deny". Without it all tools are allowed, and other questions an error.
     `settings` is what the person set; the rest is as the assistant declares it.
     """
-    provider = ScriptedProvider(*([model_says] if callable(model_says) else split_rounds(model_says)))
+    scripted = ScriptedProvider(*([model_says] if callable(model_says) else split_rounds(model_says)))
     instance = assistant if isinstance(assistant, Assistant) else assistant()
     messages = [*history, ChatMessage(role="user", content=text)]
     assembler = Assembler()
@@ -114,7 +115,7 @@ async def ask(
         user=user,
         config=instance.make_config(chosen),
         settings=chosen,
-        provider=provider,
+        provider=provider or scripted,
         desk=desk,
         speech=speech,
     )
@@ -122,7 +123,7 @@ async def ask(
     async for item in instance.answer(turn):
         await speech.take(item)
     assembler.end()
-    return Answer(assembler.to_parts(), assembler.usage, assembler.todos or (), provider.requests, desk.inputs)
+    return Answer(assembler.to_parts(), assembler.usage, assembler.todos or (), scripted.requests, desk.inputs)
 
 
 class _ScriptedPerson:
@@ -164,6 +165,9 @@ class _ScriptedPerson:
 
     async def allows(self, tool: str) -> bool:
         return not self._is_there or tool in self._allowed
+
+    def leave_out(self, upto: UUID) -> None:
+        """Nobody summarises."""
 
     async def save(self) -> None:
         """There is nowhere to."""

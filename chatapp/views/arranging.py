@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chatapp import arranging, foldering
-from chatapp.actions import not_found
 from chatapp.conf import settings
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.policy import get_policy
 from chatapp.rendering import renderer
 from chatapp.runs import listing, trash

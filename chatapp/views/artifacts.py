@@ -13,10 +13,10 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from chatapp.actions import not_found
 from chatapp.artifacts import Artifact, ChartArtifact, HtmlArtifact, TableArtifact
 from chatapp.artifacts.tables import PAGE_ROWS
 from chatapp.conf import settings
+from chatapp.finding import not_found
 from chatapp.models import Run
 from chatapp.models.calls import in_database
 from chatapp.parts import load_part

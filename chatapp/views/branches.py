@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from chatapp import branching, forking, rating
-from chatapp.actions import not_found
 from chatapp.conf import settings
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import Message
 from chatapp.models.calls import in_database
 from chatapp.policy import get_policy

@@ -8,9 +8,9 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from chatapp.actions import not_found
 from chatapp.artifacts.kinds import make_file_name
 from chatapp.exporting import export_csv, export_html, export_json, export_markdown
+from chatapp.finding import not_found
 from chatapp.policy import get_policy
 
 from .access import private

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
-from chatapp import actions, protocol
+from chatapp import finding, protocol
 from chatapp.conf import settings
-from chatapp.runs.follower import Follower, Frame, Gone, read_revision
+from chatapp.runs.follower import Follower, Frame, Gone, Unhandled, read_revision
 from chatapp.runs.hub import get_hub
 
 from .access import private
@@ -30,9 +30,9 @@ back with its cursor: no server buffers more than this for a client that does no
 async def live(request: HttpRequest, thread_id: UUID) -> HttpResponseBase:
     """Follow a thread. `?last=<message>` and `?cursor=<run>:<seq>` (or Last-Event-ID) say what the page has."""
     user = await request.auser()
-    has_begun = await actions.ahas_begun(user, thread_id)
+    has_begun = await finding.ahas_begun(user, thread_id)
     if has_begun is None:
-        raise actions.not_found()
+        raise finding.not_found()
     visit, menu = request.GET.get("visit"), request.GET.get("menu")
     follower = Follower(
         get_hub(),
@@ -42,6 +42,7 @@ async def live(request: HttpRequest, thread_id: UUID) -> HttpResponseBase:
         visit=visit,
         menu=menu,
         revision=read_revision(request.GET.getlist("revision")),
+        has_list="alone" not in request.GET,
     )
     resume(follower, request)
     return stream_events(follower, request.session.session_key)
@@ -80,6 +81,8 @@ async def _write_events(follower: Follower, session: str | None) -> AsyncIterato
                     return  # The browser comes back at once, and is asked anew who it is.
     except Gone:
         yield f"event: close\ndata: {int(protocol.CloseCode.NO_SUCH_THREAD)}\n\n"
+    except Unhandled:
+        yield f"event: close\ndata: {int(protocol.CloseCode.UNHANDLED)}\n\n"
     finally:
         await frames.aclose()
         await hub.leave(follower)

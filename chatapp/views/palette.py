@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from chatapp.actions import find_assistant
 from chatapp.commanding import list_commands
 from chatapp.contexts import list_allowed
+from chatapp.finding import find_assistant
 from chatapp.models.calls import in_database
 
 from .access import private

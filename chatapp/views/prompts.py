@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from chatapp import registry
-from chatapp.actions import not_found
-from chatapp.assistants import Assistant, Suggestion
+from chatapp.assistants import Assistant
 from chatapp.conf import settings
+from chatapp.finding import not_found
 from chatapp.models import Thread
 from chatapp.policy import get_policy
-from chatapp.prompts import fill
+from chatapp.prompts import Suggestion, fill
 
 from .access import private
 from .pages import render_thread

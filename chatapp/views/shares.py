@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chatapp import registry, sharing
-from chatapp.actions import not_found
 from chatapp.artifacts import Artifact
 from chatapp.conf import settings
 from chatapp.errors import Refused
+from chatapp.finding import not_found
 from chatapp.models import Share
 from chatapp.policy import get_policy
 from chatapp.rendering.artifacts import Addresses, use

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from chatapp.actions import not_found
 from chatapp.conf import settings
+from chatapp.finding import not_found
 from chatapp.runs.hub import get_hub
 from chatapp.runs.runner import get_runner
 from chatapp.runs.streams import StreamFollower, Viewer

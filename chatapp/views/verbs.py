@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from chatapp import actions, answering, attaching, composing, opening, protocol, queueing, registry, tidying
+from chatapp import actions, answering, attaching, composing, finding, opening, protocol, queueing, registry, tidying
 from chatapp.errors import Refused
 from chatapp.models import Thread
 from chatapp.models.calls import in_database
@@ -174,7 +174,7 @@ def _draw_page(request: HttpRequest, thread_id: UUID, notice: str, level: str, d
         return render_thread(request, thread, notice=notice, level=level, draft=draft, status=status)
     assistant = registry.get(request.POST.get("assistant", "")) or registry.get_default()
     if assistant is None or Thread.objects.filter(pk=thread_id).exists():
-        raise actions.not_found()
+        raise finding.not_found()
     new = Thread(pk=thread_id, assistant=assistant.slug)
     return render_thread(request, new, is_new=True, notice=notice, level=level, draft=draft, status=status)
 
@@ -183,7 +183,7 @@ def _draw_posted(user: Any, thread_id: UUID, message_id: UUID) -> str:
     """The message and the answer that has begun, as fragments for a page that shows what was before."""
     thread = get_policy().get_thread(user, thread_id)
     if thread is None:
-        raise actions.not_found()
+        raise finding.not_found()
     path = transcript.get_path(thread)
     new = path[path.index(message_id) :] if message_id in path else []
     views = transcript.load_views(thread, new, user=user)

@@ -6,6 +6,7 @@ break its look: nothing, much, long words, another direction of writing. tests/p
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from chatapp.activity import CitationPart, ToolCallPart, ToolDisplay, ToolState
 from chatapp.approvals import DECISIONS, ApprovalRequest
 from chatapp.artifacts import TableArtifact
 from chatapp.contexts import ContextPart
+from chatapp.figures import FiguresPart
 from chatapp.files.parts import FilePart
 from chatapp.parts import ErrorPart, HtmlPart, NoticePart, RawPart, TemplatePart, TextPart, ThinkingPart, UnknownPart
 from chatapp.questions import InputRequest
@@ -113,6 +115,29 @@ PARTS: Final[Mapping[str, Sequence[Specimen]]] = {
         Specimen("nobody measured", [ThinkingPart(text="Hm.")], "stopped"),
         Specimen("without a word: nothing is shown", [ThinkingPart(text=" ", seconds=1)]),
     ),
+    "figures": (
+        Specimen(
+            "all known",
+            [
+                TextPart(text="It is."),
+                FiguresPart(
+                    provider="default",
+                    model="gpt-5-mini",
+                    seconds=2.41,
+                    first_token_seconds=0.38,
+                    input_tokens=1240,
+                    output_tokens=186,
+                    cached_tokens=1024,
+                    reasoning_tokens=64,
+                    cost=Decimal("0.000452"),
+                    currency="USD",
+                    requests=2,
+                ),
+            ],
+        ),
+        Specimen("nothing known", [FiguresPart(provider="default", model="", seconds=0.2)]),
+        Specimen("long", [FiguresPart(provider="default", model=LONG_WORD, seconds=1234.5, output_tokens=9_876_543)]),
+    ),
     "notice": (
         Specimen("short", [TextPart(text="It is"), NoticePart(code="length", message="The answer was cut off.")]),
         Specimen("long", [NoticePart(code="filtered", message=f"{ARABIC} {LONG_WORD}")]),
@@ -127,6 +152,11 @@ PARTS: Final[Mapping[str, Sequence[Specimen]]] = {
             "failed",
         ),
         Specimen("without, long", [ErrorPart(code="failed", message=f"{LONG_WORD} {ARABIC}")], "failed"),
+        Specimen(
+            "said in a note, and not here",
+            [TextPart(text="So far."), ErrorPart(code="busy", message="The model is busy.", display="toast")],
+            "failed",
+        ),
     ),
     "html": (
         Specimen("of the site", [HtmlPart(html='<p>Parcel <a href="/">7</a> is <kbd>here</kbd>.</p>', trusted=True)]),

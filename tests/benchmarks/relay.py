@@ -44,7 +44,8 @@ class Seen:
     tokens: int = 0
 
 
-async def _read(http: aiohttp.ClientSession, url: str, cookie: str, question: str, seen: Seen, *, bare: bool) -> None:
+async def read(http: aiohttp.ClientSession, url: str, cookie: str, question: str, seen: Seen, *, bare: bool) -> None:
+    """Ask, and read the answer as a page does."""
     headers = {"Origin": url, "Cookie": f"sessionid={cookie}"}
     address = f"{url}/ws/chatapp/threads/{uuid4()}/"
     async with http.ws_connect(address, headers=headers, max_msg_size=0) as socket:
@@ -102,7 +103,7 @@ async def _measure(
         async def later(place: int, cookie: str) -> None:
             # About ten a second, and not on the beat of the tokens: people do not press Enter in the same moment.
             await asyncio.sleep(place * 0.1037)
-            await _read(http, url, cookie, f"n={count} rate={rate:g}", seen, bare=bare)
+            await read(http, url, cookie, f"n={count} rate={rate:g}", seen, bare=bare)
 
         await asyncio.gather(*(later(place, cookie) for place, cookie in enumerate(cookies)))
         cpu = process.get_cpu_seconds() - cpu

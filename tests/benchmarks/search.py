@@ -184,12 +184,12 @@ def main() -> None:
         vocabulary = make_vocabulary(chance)
         begin = time.monotonic()
         with connection.cursor() as cursor:
-            cursor.execute(search.REMOVE["postgresql"][0])
+            cursor.execute(search.write_remove("chatapp_search")["postgresql"][0])
         key = fill(count, vocabulary, chance)
         print(f"filled in {time.monotonic() - begin:.0f} s", flush=True)
         begin = time.monotonic()
         with connection.cursor() as cursor:
-            cursor.execute(search.INSTALL["postgresql"][0])
+            cursor.execute(search.write_install(*search.TABLES[0])["postgresql"][0])
             cursor.execute("ANALYZE")
             cursor.execute("SELECT pg_size_pretty(pg_relation_size('chatapp_search_words'))")
             print(f"indexed in {time.monotonic() - begin:.0f} s, {cursor.fetchone()[0]}", flush=True)

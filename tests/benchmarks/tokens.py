@@ -4,7 +4,8 @@
 
 The question says how: "n=200 rate=50" (rate 0: as fast as it goes). A token is a word of some four letters, as those of
 models are; every fifth is "t<monotonic µs>", so whoever receives it on the same machine knows how long it was under
-way. `GET /` tells when each request arrived, by the question's "id=…".
+way. "tiny=100000": so many deltas of three characters, as fast as they go; "bytes=1000000": one delta of that size.
+`GET /` tells when each request arrived, by the question's "id=…".
 """
 
 import argparse
@@ -12,6 +13,7 @@ import asyncio
 import json
 import re
 import time
+from functools import cache
 from typing import Final
 
 STAMPED: Final = 5
@@ -43,7 +45,10 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         options = dict(re.findall(r"(\w+)=([\w.-]+)", question))
         _ARRIVED[options.get("id", "")] = arrived
         writer.write(_HEAD)
-        await _stream(writer, int(options.get("n", 200)), float(options.get("rate", 50)))
+        if "tiny" in options or "bytes" in options:
+            await _burst(writer, int(options.get("tiny", 0)), int(options.get("bytes", 0)))
+        else:
+            await _stream(writer, int(options.get("n", 200)), float(options.get("rate", 50)))
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
     finally:
@@ -60,15 +65,39 @@ async def _stream(writer: asyncio.StreamWriter, count: int, rate: float) -> None
         _write(writer, {"content": word + end})
         if rate or number % 50 == 0:
             await writer.drain()
+    await _finish(writer)
+
+
+async def _burst(writer: asyncio.StreamWriter, tiny: int, size: int) -> None:
+    # Written down before it is asked for: the others' tokens come from this process as well.
+    data = write_burst(tiny, size)
+    for start in range(0, len(data), 64 * 1024):
+        writer.write(data[start : start + 64 * 1024])
+        await writer.drain()
+    await _finish(writer)
+
+
+@cache
+def write_burst(tiny: int, size: int) -> bytes:
+    """So many deltas of three characters, and one of this size, as they go over the wire."""
+    deltas = ["ab\n"] * tiny + ["word " * (size // 5)] * bool(size)
+    return b"".join(_encode({"content": text}) for text in deltas)
+
+
+async def _finish(writer: asyncio.StreamWriter) -> None:
     _write(writer, {}, "stop")
     writer.write(b"data: [DONE]\n\n")
     await writer.drain()
 
 
 def _write(writer: asyncio.StreamWriter, delta: dict[str, str], finish: str | None = None) -> None:
+    writer.write(_encode(delta, finish))
+
+
+def _encode(delta: dict[str, str], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    writer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
 async def _serve(port: int) -> None:
@@ -79,4 +108,6 @@ async def _serve(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    for amounts in ((100_000, 0), (0, 1_000_000)):
+        write_burst(*amounts)
     asyncio.run(_serve(parser.parse_args().port))

@@ -89,6 +89,20 @@ async def test_a_name_in_place_is_saved_by_enter_and_by_leaving_and_not_by_escap
     await expect(get_link(visit, "Left")).to_be_visible()
 
 
+async def test_the_id_of_a_conversation_is_shown_and_copied(open_page: Open, site: Site, key: str) -> None:
+    visit, _ = await open_two(open_page, site, key, "Parcels")
+    await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    thread_id = await visit.page.locator("[data-chat-item]").get_attribute("data-chat-item")
+
+    await choose(visit, "Parcels", "Copy id")
+
+    assert await visit.page.evaluate("navigator.clipboard.readText()") == thread_id
+    await expect(visit.page.get_by_role("menuitem", name="Copy id", include_hidden=True)).to_have_attribute(
+        "title", thread_id or ""
+    )
+    await expect(visit.button("More about Parcels")).to_be_focused()
+
+
 async def test_a_list_that_comes_while_one_writes_a_name_takes_nothing_away(
     open_page: Open, site: Site, key: str
 ) -> None:

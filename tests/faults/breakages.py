@@ -1,7 +1,8 @@
 """Streams that break."""
 
-from .exchange import HELLO, Exchange, write_chunk
+from .exchange import HELLO, Exchange, write_event
 from .fault import fault
+from .refusals import write_request
 from .streams import THOUGHT, begin
 
 LONG_LINE_BYTES = 32 * 1024 * 1024
@@ -52,7 +53,7 @@ async def missing_finish(exchange: Exchange) -> None:
 @fault("cut-event", code="cut_off", text="Hello ")
 async def cut_event(exchange: Exchange) -> None:
     await begin(exchange, "Hello ")
-    await exchange.send(write_chunk({"content": "there"})[:40])
+    await exchange.send(exchange.write({"content": "there"})[:60])
     await exchange.end()
 
 
@@ -116,6 +117,14 @@ async def error_event_first(exchange: Exchange) -> None:
     await exchange.end()
 
 
+@fault("request-in-stream", code="cut_off", text="Hello ")
+async def request_in_stream(exchange: Exchange) -> None:
+    await begin(exchange, "Hello ")
+    error = {"error": {"message": f"internal error for {write_request(exchange)}", "code": 500}}
+    await exchange.send(write_event(error))
+    await exchange.end()
+
+
 @fault("finish-error", code="cut_off", text="Hello ")
 async def finish_error(exchange: Exchange) -> None:
     await begin(exchange, "Hello ")
@@ -156,7 +165,8 @@ async def long_line(exchange: Exchange) -> None:
 @fault("endless", text=None)
 async def endless(exchange: Exchange) -> None:
     await exchange.start()
-    event = write_chunk({"content": "again and again\n"})
+    first, event = (exchange.write({"content": "again and again\n"}) for _ in range(2))
+    await exchange.send(first)
     while True:
         await exchange.send(event * 20)
         await exchange.pause(exchange.number("delay", 0))

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from .responses import ResponsesWriter, read_input
+
 HELLO = "Hello there, this is an ordinary answer of a dozen words."
 
 
@@ -21,13 +23,19 @@ class Exchange:
     def __init__(
         self,
         *,
+        path: str,
         headers: Mapping[str, str],
         body: Mapping[str, Any],
         writer: asyncio.StreamWriter,
         next_head: "asyncio.Task[bytes]",
     ) -> None:
+        self.path = path
         self.headers = headers
         self.body = body
+        self._writer_of_responses = ResponsesWriter() if "input" in body else None
+        self.path = ""
+        """What was asked for, with its query."""
+
         self.attempt = 1
         """How often this question was asked, this time included."""
 
@@ -44,11 +52,16 @@ class Exchange:
     @property
     def question(self) -> str:
         """The last message of the user."""
-        for message in reversed(self.body.get("messages", [])):
+        for message in reversed(self.messages):
             if message.get("role") == "user":
                 content = message.get("content") or ""
                 return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
         return ""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What was said so far, as Chat Completions has it in either protocol."""
+        return self.body["messages"] if "messages" in self.body else read_input(self.body.get("input", []))
 
     @property
     def key(self) -> str:
@@ -84,7 +97,8 @@ class Exchange:
 
     async def send(self, data: bytes) -> None:
         """Bytes of the stream."""
-        await self._write(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
+        if data:  # Nothing would be the end.
+            await self._write(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
 
     async def say(self, *pieces: str) -> None:
         """Deltas of text."""
@@ -93,13 +107,36 @@ class Exchange:
 
     async def chunk(self, delta: Mapping[str, Any] | None, finish: str | None = None, **fields: Any) -> None:
         """An event with a chunk of one choice."""
-        await self.send(write_chunk(delta, finish, **fields))
+        await self.send(self.write(delta, finish, **fields))
+
+    def write(
+        self, delta: Mapping[str, Any] | None, finish: str | None = None, *, ascii: bool = True, **fields: Any
+    ) -> bytes:
+        """The events that say in this protocol what a chunk of one choice says."""
+        if self._writer_of_responses is None:
+            return write_event(make_chunk(delta, finish, **fields), ascii=ascii)
+        events = self._writer_of_responses.write(delta or {}, finish, fields.get("usage"))
+        return b"".join(write_event(event, ascii=ascii, name=event["type"]) for event in events)
+
+    async def answer_whole(self, text: str, usage: Mapping[str, int] | None = None) -> None:
+        """The whole answer as one JSON object."""
+        if self._writer_of_responses is not None:
+            *_, end = self._writer_of_responses.write({"content": text}, "stop", usage)
+            answer = end["response"]
+        else:
+            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            answer = {"object": "chat.completion", "choices": [choice], "usage": usage}
+        await self.answer("200 OK", json.dumps(answer, indent=2).encode())
 
     async def finish(self, reason: str = "stop", *, usage: Any = None) -> None:
         """The finish_reason, the usage if it was asked for, [DONE] and the end of the response."""
+        usage = usage or {"prompt_tokens": 3, "completion_tokens": 9, "total_tokens": 12}
+        if self._writer_of_responses is not None:
+            await self.chunk({}, reason, usage=usage)
+            await self.end()
+            return
         await self.chunk({}, reason)
         if (self.body.get("stream_options") or {}).get("include_usage"):
-            usage = usage or {"prompt_tokens": 3, "completion_tokens": 9, "total_tokens": 12}
             await self.send(write_event({"object": "chat.completion.chunk", "choices": [], "usage": usage}))
         await self.send(b"data: [DONE]\n\n")
         await self.end()
@@ -143,16 +180,22 @@ class Exchange:
             raise Gone from error
 
 
-def write_event(data: Any) -> bytes:
+def write_event(data: Any, *, ascii: bool = True, name: str = "") -> bytes:
     """One event with JSON in it."""
-    return b"data: " + json.dumps(data).encode() + b"\n\n"
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=ascii)}\n\n".encode()
+
+
+def make_chunk(delta: Mapping[str, Any] | None, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A chunk of one choice."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    head = {"id": "chatcmpl-17", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return {**head, "choices": [choice], **fields}
 
 
 def write_chunk(delta: Mapping[str, Any] | None, finish: str | None = None, **fields: Any) -> bytes:
     """One event with a chunk of one choice."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    head = {"id": "chatcmpl-17", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return write_event({**head, "choices": [choice], **fields})
+    return write_event(make_chunk(delta, finish, **fields))
 
 
 def split_words(text: str) -> list[str]:

@@ -27,9 +27,17 @@ async def no_streaming(exchange: Exchange) -> None:
     if exchange.body["stream"]:
         await exchange.refuse("400 Bad Request", "Streaming is not supported by this model.", "unsupported_value")
     else:
-        message = {"role": "assistant", "content": HELLO}
-        answer = {"object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
-        await exchange.answer("200 OK", json.dumps(answer).encode())
+        await exchange.answer_whole(HELLO)
+
+
+@fault("no-stream-options", text=HELLO, requests=2)
+async def no_stream_options(exchange: Exchange) -> None:
+    if "stream_options" in exchange.body:
+        detail = [{"type": "extra_forbidden", "loc": ["body", "stream_options", "include_usage"]}]
+        body = json.dumps({"object": "error", "message": {"detail": detail}, "type": "invalid_request_error"})
+        await exchange.answer("422 Unprocessable Entity", body.encode())
+    else:
+        await _greet(exchange)
 
 
 @fault("http-401", code="refused")
@@ -128,6 +136,22 @@ async def secret_in_error(exchange: Exchange) -> None:
     await exchange.refuse("400 Bad Request", message)
 
 
+def write_request(exchange: Exchange) -> str:
+    """All that a gateway may repeat of a request: its address and its headers, keys among them."""
+    headers = "; ".join(f"{name}: {value}" for name, value in exchange.headers.items())
+    return f"https://gateway.example{exchange.path} with {headers}"
+
+
+@fault("request-in-error", code="refused")
+async def request_in_error(exchange: Exchange) -> None:
+    await exchange.refuse("401 Unauthorized", f"Incorrect API key provided: {exchange.key}. {write_request(exchange)}")
+
+
+@fault("request-in-page", code="unreachable", requests=3)
+async def request_in_page(exchange: Exchange) -> None:
+    await exchange.answer("502 Bad Gateway", f"<p>{write_request(exchange)}</p>".encode(), "text/html")
+
+
 @fault("huge-error", code="refused")
 async def huge_error(exchange: Exchange) -> None:
     await exchange.answer("400 Bad Request", b"x" * 32_000_000, "text/plain")
@@ -155,11 +179,7 @@ async def page(exchange: Exchange) -> None:
 
 @fault("json-200", text=HELLO)
 async def whole_answer(exchange: Exchange) -> None:
-    message = {"role": "assistant", "content": HELLO}
-    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-    usage = {"prompt_tokens": 3, "completion_tokens": 9}
-    answer = {"object": "chat.completion", "choices": choices, "usage": usage}
-    await exchange.answer("200 OK", json.dumps(answer, indent=2).encode())
+    await exchange.answer_whole(HELLO, {"prompt_tokens": 3, "completion_tokens": 9})
 
 
 @fault("json-200-error", code="busy")

@@ -1,4 +1,4 @@
-"""A provider on loopback that obeys a rule in the last message of the user.
+"""A provider on loopback that obeys a rule in the last message of the user, in both protocols of OpenAI.
 
     fault:http-401          fault:slow-drip;n=400;delay=0.05          fault:ok
 
@@ -45,12 +45,16 @@ class Stats:
 class FaultServer:
     """The server, usable as an async context manager."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Port 0 is any that is free."""
+    def __init__(self, port: int = 0, *, always: str = "") -> None:
+        """Port 0 is any that is free. `always`: a rule for all messages that have none, such as "http-503"."""
+        self.always = f"fault:{always}" if always else ""
         self.port = port
         self.stats: dict[str, Stats] = {}
         self.connections = 0
         """How many were opened."""
+
+        self.models: object = {"object": "list", "data": [{"id": "by-prompt", "object": "model", "created": 1}]}
+        """What it says that it offers. An int: the status with which it refuses to say."""
 
         self.received: deque[Exchange] = deque(maxlen=100)
         """The last requests."""
@@ -58,6 +62,11 @@ class FaultServer:
         self._attempts: Counter[str] = Counter()
         self._tasks: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._changed = asyncio.Event()
+
+    @property
+    def open_connections(self) -> int:
+        """How many are open at this moment."""
+        return len(self._tasks)
 
     @property
     def base_url(self) -> str:
@@ -99,8 +108,11 @@ class FaultServer:
                 # Reading on already: so the next request is there, or it is known that nobody waits for the answer.
                 next_head = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
                 next_head.add_done_callback(lambda done: done.cancelled() or done.exception())
-                exchange = Exchange(headers=headers, body=json.loads(body or b"{}"), writer=writer, next_head=next_head)
+                exchange = Exchange(
+                    path=path, headers=headers, body=json.loads(body or b"{}"), writer=writer, next_head=next_head
+                )
                 try:
+                    exchange.path = path
                     await self._answer(path, exchange)
                     if not exchange.keeps_connection:
                         return
@@ -112,6 +124,7 @@ class FaultServer:
         finally:
             del self._tasks[task]
             writer.close()
+            self._tell()
 
     async def _answer(self, path: str, exchange: Exchange) -> None:
         if path.endswith("/__stats"):
@@ -119,13 +132,15 @@ class FaultServer:
             await exchange.answer("200 OK", json.dumps(table).encode())
             return
         if path.endswith("/models"):
-            models = [{"id": "by-prompt", "object": "model", "created": 1, "owned_by": "tests"}]
-            await exchange.answer("200 OK", json.dumps({"object": "list", "data": models}).encode())
+            if isinstance(self.models, int):
+                await exchange.refuse(f"{self.models} Refused", f"not with {exchange.headers.get('authorization')}")
+            else:
+                await exchange.answer("200 OK", json.dumps(self.models).encode())
             return
-        if not path.partition("?")[0].endswith("/chat/completions"):
+        if not path.partition("?")[0].endswith(("/chat/completions", "/responses")):
             await exchange.refuse("404 Not Found", f"nothing at {path}")
             return
-        rule = _RULE.search(exchange.question)
+        rule = _RULE.search(exchange.question) or _RULE.search(self.always)
         name = rule[1] if rule else "ok"
         if name not in FAULTS:
             await exchange.refuse("400 Bad Request", f"no fault {name}; known are {', '.join(FAULTS)}")

@@ -2,9 +2,8 @@
 
 import asyncio
 import gzip
-import json
 
-from .exchange import HELLO, Exchange, split_words, write_chunk
+from .exchange import HELLO, Exchange, split_words
 from .fault import fault
 
 MARKDOWN = (
@@ -143,7 +142,9 @@ async def reset_after_finish(exchange: Exchange) -> None:
 @fault("compressed", text=HELLO)
 async def compressed(exchange: Exchange) -> None:
     await exchange.start(content_encoding="gzip")
-    await exchange.send(gzip.compress(write_chunk({"content": HELLO}) + write_chunk({}, "stop") + b"data: [DONE]\n\n"))
+    await exchange.send(
+        gzip.compress(exchange.write({"content": HELLO}) + exchange.write({}, "stop") + b"data: [DONE]\n\n")
+    )
     await exchange.end()
 
 
@@ -156,8 +157,9 @@ async def big_delta(exchange: Exchange) -> None:
 @fault("tiny-deltas", text="ab\n" * 100_000)
 async def tiny_deltas(exchange: Exchange) -> None:
     await exchange.start()
-    event = write_chunk({"content": "ab\n"})
-    for _ in range(int(exchange.number("n", 100_000)) // 100):
+    first, event = (exchange.write({"content": "ab\n"}) for _ in range(2))
+    await exchange.send(first + event * 99)
+    for _ in range(int(exchange.number("n", 100_000)) // 100 - 1):
         await exchange.send(event * 100)
     await exchange.finish()
 
@@ -165,8 +167,7 @@ async def tiny_deltas(exchange: Exchange) -> None:
 @fault("utf8-split", text=UNICODE)
 async def utf8_split(exchange: Exchange) -> None:
     await exchange.start()
-    chunk = {"choices": [{"index": 0, "delta": {"content": UNICODE}, "finish_reason": None}]}
-    for byte in b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n":
+    for byte in exchange.write({"content": UNICODE}, ascii=False):
         await exchange.send(bytes([byte]))
         await asyncio.sleep(0)
     await exchange.finish()
@@ -188,5 +189,5 @@ async def nul(exchange: Exchange) -> None:
 async def crlf(exchange: Exchange) -> None:
     await exchange.start()
     for piece in split_words(HELLO):
-        await exchange.send(b"id: 1\r\nevent: message\r\n" + write_chunk({"content": piece}).replace(b"\n", b"\r\n"))
+        await exchange.send(b"id: 1\r\nevent: message\r\n" + exchange.write({"content": piece}).replace(b"\n", b"\r\n"))
     await exchange.finish()

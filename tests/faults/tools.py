@@ -26,7 +26,7 @@ def write_arguments(order: int) -> str:
 def count_results(exchange: Exchange) -> int:
     """Results of tools since the last question."""
     count = 0
-    for message in exchange.body.get("messages", []):
+    for message in exchange.messages:
         count = 0 if message.get("role") == "user" else count + (message.get("role") == "tool")
     return count
 
@@ -61,7 +61,7 @@ async def tools(exchange: Exchange) -> None:
             await exchange.chunk(make_piece(0, arguments=left))
         await exchange.finish("tool_calls")
     else:
-        results = [message["content"] for message in exchange.body["messages"] if message["role"] == "tool"]
+        results = [message["content"] for message in exchange.messages if message["role"] == "tool"]
         await begin(exchange, "Found: ", " ".join(results[-3:]))
         await exchange.finish()
 
@@ -102,14 +102,37 @@ async def tool_length(exchange: Exchange) -> None:
     await exchange.finish("length")
 
 
-@fault("tool-json", text=HELLO)
-async def tool_json(exchange: Exchange) -> None:
-    """Arguments that are no JSON, again and again."""
+async def call_badly(exchange: Exchange, name: str, arguments: str) -> None:
+    """The same call that cannot be run, again and again."""
     if await say_hello(exchange):
         return
     await begin(exchange)
-    await exchange.chunk(make_piece(0, id="a", name=TOOL, arguments='{"order_number": 1'))
+    await exchange.chunk(make_piece(0, id="a", name=name, arguments=arguments))
     await exchange.finish("tool_calls")
+
+
+@fault("tool-json", text=HELLO)
+async def tool_json(exchange: Exchange) -> None:
+    """Arguments that are no JSON."""
+    await call_badly(exchange, TOOL, '{"order_number": 1')
+
+
+@fault("tool-schema", text=HELLO)
+async def tool_schema(exchange: Exchange) -> None:
+    """Arguments of another type."""
+    await call_badly(exchange, TOOL, '{"order_number": "the last one"}')
+
+
+@fault("tool-unknown", text=HELLO)
+async def tool_unknown(exchange: Exchange) -> None:
+    """A tool that nobody has."""
+    await call_badly(exchange, "launch_missiles", write_arguments(1))
+
+
+@fault("tool-huge", text=HELLO)
+async def tool_huge(exchange: Exchange) -> None:
+    """Arguments of which there are far too many."""
+    await call_badly(exchange, TOOL, json.dumps({"order_number": 1, "note": "x" * 400_000}))
 
 
 @fault("tool-loop", text=HELLO)

@@ -11,8 +11,9 @@ from tests.line import Line
 with registry.override():  # It is the hosted site's: the suite's own assistants stay as they are.
     from project.assistants import Tour
 
-LEFT_OUT = {"error", "template", "file", "context"}
-"""Kinds that the tour does not show: what failed, what needs a template, what people send along and mention."""
+LEFT_OUT = {"error", "template", "file", "context", "figures"}
+"""Kinds that the tour does not show: what failed, what needs a template, what people send along and mention, what an
+answer took."""
 
 
 def find_next(page: Page) -> str:

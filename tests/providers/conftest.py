@@ -8,8 +8,9 @@ import pytest
 
 from chatapp.errors import ProviderError
 from chatapp.events import Delta, Finish, ThinkingDelta, Usage
-from chatapp.providers import openai
+from chatapp.providers import endpoint
 from chatapp.providers.base import ModelRequest, Provider
+from chatapp.providers.endpoint import EndpointProvider
 from chatapp.providers.openai import OpenAIProvider
 from tests.faults.server import FaultServer
 
@@ -69,15 +70,21 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
+def protocol() -> type[EndpointProvider]:
+    """What kind of provider asks the faulty one."""
+    return OpenAIProvider
+
+
+@pytest.fixture
 async def provider(
-    server: FaultServer, waits: list[float], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[OpenAIProvider]:
+    protocol: type[EndpointProvider], server: FaultServer, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[EndpointProvider]:
     """One that asks the faulty provider, and does not wait between attempts."""
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(openai, "LAST_WORDS_SECONDS", 0.05)
-    provider = OpenAIProvider(model="m", base_url=server.base_url, api_key=KEY, sleep=sleep, jitter=lambda: 0.5)
+    monkeypatch.setattr(endpoint, "LAST_WORDS_SECONDS", 0.05)
+    provider = protocol(model="m", base_url=server.base_url, api_key=KEY, sleep=sleep, jitter=lambda: 0.5)
     yield provider
     await provider.aclose()

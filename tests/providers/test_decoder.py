@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatapp.events import Delta, Finish, FinishReason, ThinkingDelta, Usage
+from chatapp.events import Delta, Finish, FinishReason, ModelCall, ThinkingDelta, Usage
+from chatapp.providers.answer import AnswerDecoder
 from chatapp.providers.decoder import ChatDecoder
 from chatapp.providers.openai import OpenAIProvider
-from tests.faults.exchange import write_chunk
+from chatapp.providers.responses import ResponsesProvider
+from chatapp.providers.responses_decoder import ResponsesDecoder
+from tests.faults.exchange import write_chunk, write_event
 
 from .conftest import ask, listen
 
@@ -27,12 +31,22 @@ class Said:
     text: str = ""
     thinking: str = ""
     usage: Usage | None = None
+    calls: tuple[ModelCall, ...] = ()
     finish: FinishReason | None = None
     code: str | None = None
 
 
+def find_parcel(order: int, call_id: str) -> ModelCall:
+    """A call of the tool that all recordings have."""
+    return ModelCall(name="find_parcel", arguments=f'{{"order_number":{order}}}', id=call_id)
+
+
 EXPECTED = {
-    "openai": Said(text="Paris is in France 🇫🇷.", usage=Usage(input_tokens=21, output_tokens=142), finish="stop"),
+    "openai": Said(
+        text="Paris is in France 🇫🇷.",
+        usage=Usage(input_tokens=21, output_tokens=142, reasoning_tokens=128),
+        finish="stop",
+    ),
     "azure": Said(text="Certainly not", finish="filtered"),
     "ollama": Said(
         text="1 + 1 = 2", thinking="Okay, two.", usage=Usage(input_tokens=17, output_tokens=11), finish="stop"
@@ -40,7 +54,7 @@ EXPECTED = {
     "deepseek": Said(
         text="**9.8** is greater",
         thinking="9.11 < 9.8",
-        usage=Usage(input_tokens=14, output_tokens=40),
+        usage=Usage(input_tokens=14, output_tokens=40, cached_tokens=8),
         finish="length",
     ),
     "mistral": Said(
@@ -50,18 +64,77 @@ EXPECTED = {
         finish="stop",
     ),
     "vllm": Said(text="Hi!", usage=Usage(input_tokens=5, output_tokens=2), finish="stop"),
+    "groq": Said(
+        text="Hello you.",
+        thinking="Short greeting.",
+        usage=Usage(input_tokens=78, output_tokens=31),
+        finish="stop",
+    ),
+    "openrouter": Said(
+        text="Bern.",
+        thinking="A capital city.",
+        usage=Usage(input_tokens=40, output_tokens=24, cached_tokens=32, reasoning_tokens=9),
+        finish="stop",
+    ),
+    "google-tools": Said(
+        text="One moment. ",
+        usage=Usage(input_tokens=90, output_tokens=220, reasoning_tokens=184),
+        calls=(find_parcel(17, "function-call-1"), find_parcel(18, "function-call-2")),
+        finish="tool_calls",
+    ),
+    "anthropic-tools": Said(
+        text="I will look.",
+        usage=Usage(input_tokens=395, output_tokens=60),
+        calls=(ModelCall(name="find_parcel", arguments='{"order_number": 17}', id="toolu_01"),),
+        finish="tool_calls",
+    ),
+    "databricks": Said(
+        text="In Bern.",
+        thinking="A parcel?",
+        usage=Usage(input_tokens=44, output_tokens=21),
+        finish="stop",
+    ),
+    "xai": Said(
+        text="42",
+        thinking="Hm.",
+        usage=Usage(input_tokens=12, output_tokens=387, cached_tokens=5, reasoning_tokens=386),
+        finish="stop",
+    ),
+    "responses": Said(
+        text="Hello 👋.",
+        thinking="**Greeting**\n\nSay hello.",
+        usage=Usage(input_tokens=37, output_tokens=75, cached_tokens=32, reasoning_tokens=64),
+        finish="stop",
+    ),
+    "responses-tools": Said(
+        usage=Usage(input_tokens=37, output_tokens=75),
+        calls=(find_parcel(17, "call_0"), find_parcel(18, "call_1")),
+        finish="tool_calls",
+    ),
+    "responses-incomplete": Said(text="Once upon", usage=Usage(input_tokens=9, output_tokens=16), finish="length"),
 }
 
 
 def write_stream(name: str) -> bytes:
-    """A recording as its server sent it: a line is the data of an event, or [DONE]."""
+    """A recording as its server sent it: a line is the data of an event, or a string that is sent as it is."""
     lines = (RECORDINGS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return b"".join(b"data: " + line.strip('"').encode() + b"\n\n" for line in lines)
+    return b"".join(write_line(json.loads(line)) for line in lines)
 
 
-def decode(stream: bytes, cuts: list[int] | None = None) -> Said:
+def write_line(data: Any) -> bytes:
+    if isinstance(data, str):
+        return (data if data.startswith(":") else f"data: {data}").encode() + b"\n\n"
+    return write_event(data, name=data.get("type", ""))
+
+
+def get_decoder(name: str) -> type[AnswerDecoder]:
+    """What reads this recording."""
+    return ResponsesDecoder if name.startswith("responses") else ChatDecoder
+
+
+def decode(stream: bytes, cuts: list[int] | None = None, kind: type[AnswerDecoder] = ChatDecoder) -> Said:
     """What a stream says when it is read in pieces."""
-    decoder = ChatDecoder()
+    decoder = kind()
     edges = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts or ())})
     deltas: list[Delta] = []
     for start, end in itertools.pairwise(edges):
@@ -73,6 +146,7 @@ def decode(stream: bytes, cuts: list[int] | None = None) -> Said:
         text="".join(delta for delta in deltas if isinstance(delta, str)),
         thinking="".join(delta.text for delta in deltas if isinstance(delta, ThinkingDelta)),
         usage=next((delta for delta in deltas if isinstance(delta, Usage)), None),
+        calls=tuple(delta for delta in deltas if isinstance(delta, ModelCall)),
         finish=next((delta.reason for delta in deltas if isinstance(delta, Finish)), None),
         code=decoder.failure.code if decoder.failure else None,
     )
@@ -87,7 +161,7 @@ def test_every_recording_is_listed() -> None:
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=30))
 @example(cuts=list(range(10_000)))
 def test_a_recording_says_the_same_at_any_cuts(name: str, cuts: list[int]) -> None:
-    assert decode(write_stream(name), cuts) == EXPECTED[name]
+    assert decode(write_stream(name), cuts, get_decoder(name)) == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -102,7 +176,8 @@ async def test_a_recording_says_the_same_over_a_bare_connection(name: str) -> No
 
     async with await asyncio.start_server(replay, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        provider = OpenAIProvider(model="m", base_url=f"http://127.0.0.1:{port}/v1")
+        kind = ResponsesProvider if get_decoder(name) is ResponsesDecoder else OpenAIProvider
+        provider = kind(model="m", base_url=f"http://127.0.0.1:{port}/v1")
         heard = await listen(provider, ask("hello"))
         await provider.aclose()
 
@@ -182,6 +257,8 @@ def test_a_finish_reason_has_a_meaning(reason: str, finish: FinishReason) -> Non
         (b'data: {"choices":\ndata: [{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n', Said("a", finish="stop")),
         (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}', Said("a", finish="stop")),
         (b'{"choices": [{"message": {"content": "a"}, "finish_reason": null}]}', Said("a", code="cut_off")),
+        (write_chunk({"content": "a"}, "") + write_chunk({}, "stop"), Said("a", finish="stop")),
+        (write_chunk({"content": "a"}, choices=[], x_groq={"error": "over capacity"}), Said(code="busy")),
     ],
 )
 def test_an_odd_body_says_what_can_be_made_of_it(stream: bytes, said: Said) -> None:
@@ -219,6 +296,9 @@ def test_a_broken_connection_after_the_finish_breaks_nothing() -> None:
         ({"prompt_tokens": -1, "completion_tokens": 4}, Usage(output_tokens=4)),
         ({"prompt_tokens": 3, "completion_tokens": 10**12}, Usage(input_tokens=3)),
         ({"prompt_tokens": 3.5, "completion_tokens": "4"}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 10**12}, Usage(input_tokens=3, output_tokens=4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}, Usage(input_tokens=3, output_tokens=4)),
+        ({"completion_tokens": 4, "total_tokens": 9}, Usage(output_tokens=4)),
     ],
 )
 def test_a_count_that_cannot_be_true_is_unknown(usage: Any, expected: Usage | None) -> None:

@@ -52,7 +52,7 @@ def test_what_stops_the_process_is_not_held_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Writer, "write", stop)
 
     with pytest.raises(KeyboardInterrupt):
-        render("to be stopped")
+        render("**To** be stopped.")
 
 
 def test_a_parser_that_fails_leaves_the_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,8 @@ SETTINGS: Final = {
     "FLUSH_SECONDS": 0.0001,
     "WATCH_SECONDS": 0.05,
     "CHECKPOINT_SECONDS": 0.05,
+    "SHOW_USAGE": "cost",
+    "PRICES": {"script": {"input": 1, "output": 2}},
 }
 """Everything in a history takes milliseconds."""
 

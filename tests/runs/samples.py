@@ -5,6 +5,7 @@ keep the law.
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from django.utils.safestring import mark_safe
 import chatapp
 from chatapp.approvals import make_approval
 from chatapp.events import PartDelta, PartEnd, PartStart, ThinkingDelta
+from chatapp.figures import FiguresPart
 from chatapp.parts import RawPart
 
 Sample = Callable[[Random], list[Any]]
@@ -83,6 +85,7 @@ SAMPLES: Final[Mapping[str, Sample]] = {
         ThinkingDelta("let me see "), ThinkingDelta("<topic>plan</topic>"), chatapp.ThinkingPart(text="hm")
     ),
     "notice": one_of(chatapp.NoticePart(code="length", message="It was <cut> off.")),
+    "figures": one_of(FiguresPart(provider="default", model="m", seconds=1.5, output_tokens=30, cost=Decimal("0.002"))),
     "error": one_of(chatapp.ErrorPart(code="failed", message="It <failed>.", reference="7F3K-2Q")),
     "html": one_of(
         mark_safe("<form><input name='x'></form>"),

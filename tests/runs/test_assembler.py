@@ -201,7 +201,7 @@ def test_what_it_cost_and_how_it_finished_are_kept() -> None:
     ("reason", "message"),
     [
         ("length", "The answer was cut off at the length limit."),
-        ("filtered", "The answer was withheld by the model's content filter."),
+        ("filtered", "The answer was withheld by the model's content filter. Other words may help."),
     ],
 )
 def test_an_answer_that_was_cut_off_says_so(reason: Any, message: str) -> None:

@@ -20,10 +20,10 @@ from chatapp.providers.scripted import PATIENCE_SECONDS, gate
 from chatapp.rendering.fragments import Fragment, append, fill
 from chatapp.runs import hub as hub_module
 from chatapp.runs import journal
+from chatapp.runs.changes import find_marks
 from chatapp.runs.feed import SNAPSHOT, Feed
 from chatapp.runs.hub import Hub, get_hub
 from chatapp.runs.mirror import Mirror, relay_steps
-from chatapp.runs.transcript import find_marks
 from tests.conftest import make_thread
 from tests.line import Line
 

@@ -403,7 +403,6 @@ async def test_the_site_hears_of_messages_and_runs(line: Line) -> None:
     async def hear_end(sender: Any, signal: Any, **kwargs: Any) -> None:
         heard.append(("finished", sender, kwargs))
 
-    @chatapp.register
     class Desk(chatapp.Assistant):
         pass
 

@@ -19,7 +19,7 @@ import pytest
 
 from chatapp import actions, answering, branching, parts, rating, registry
 from chatapp.errors import ProviderError, Refused
-from chatapp.events import Finish
+from chatapp.events import Finish, Usage
 from chatapp.models import Message
 from chatapp.providers.base import ModelRequest
 from chatapp.questions import InputRequest
@@ -32,6 +32,8 @@ from .samples import SAMPLES, mix
 def write_script(chance: random.Random, request: ModelRequest) -> list[Any]:
     """What a model says in a history, and one of several ends."""
     script = mix(chance)
+    if chance.random() < 0.6:
+        script.append(Usage(input_tokens=9_000, output_tokens=1_700, cached_tokens=5, reasoning_tokens=7))
     end = chance.random()
     if end < 0.15:
         script.append(ProviderError("cut_off", "somewhere"))

@@ -1,16 +1,21 @@
 """The branch of a thread that is shown, and what a page lacks of it."""
 
+import re
 from typing import Any
+from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 from django.utils import timezone
 
 import chatapp
 from chatapp.models import Message, Run, Thread
-from chatapp.rendering.renderer import render_message
-from chatapp.runs import transcript
-from chatapp.runs.transcript import Changes
+from chatapp.policy import Policy
+from chatapp.rendering.renderer import MessageView, render_foot, render_message
+from chatapp.runs import changes, transcript
+from chatapp.runs.changes import Changes
 from tests.conftest import make_thread
 
 pytestmark = pytest.mark.django_db
@@ -20,8 +25,8 @@ def find(
     thread: Thread, *, last: UUID | None = None, cursors: dict[UUID, int] | None = None, size: int = 50
 ) -> Changes:
     """What a page lacks that shows this."""
-    thread = Thread.objects.select_related(*transcript.WITH_HEAD).get(pk=thread.pk)
-    return transcript.find_changes(thread, last=last, cursors=cursors or {}, page_size=size)
+    thread = Thread.objects.select_related(*changes.WITH_HEAD).get(pk=thread.pk)
+    return changes.find_changes(thread, last=last, cursors=cursors or {}, page_size=size)
 
 
 def get_texts(views: Any) -> list[str]:
@@ -206,6 +211,61 @@ def test_an_answer_shows_its_model_and_its_tokens(thread: Thread) -> None:
     view = view_last(thread, model="gpt-5-mini", output_tokens=7)
 
     assert (view.model, view.tokens) == ("gpt-5-mini", 7)
+
+
+FIGURES: dict[str, Any] = {
+    "input_tokens": 12_345,
+    "output_tokens": 200,
+    "cached_tokens": 12_000,
+    "reasoning_tokens": 150,
+    "cost": "0.001234",
+    "latency_ms": 4_000,
+}
+
+
+def view_for(thread: Thread, user: Any) -> MessageView:
+    """The last message as the page of this person has it; of nobody's page without one."""
+    assert thread.head_id
+    (view,) = transcript.load_views(thread, [thread.head_id], user=user)
+    return view
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("tokens", "m · 200 tokens · 4.0 s · 50 tokens/s"),
+        ("cost", "m · 200 tokens · 0.0012 USD · 4.0 s · 50 tokens/s"),
+        ("none", "m"),
+    ],
+)
+def test_what_an_answer_took_stands_under_it_as_far_as_the_site_wants(thread: Thread, shown: str, said: str) -> None:
+    Run.objects.filter(reply=thread.head).update(model="m", **FIGURES)
+
+    with override_settings(CHATAPP={**settings.CHATAPP, "SHOW_USAGE": shown}):
+        html = str(render_foot(view_for(thread, thread.owner)))
+
+    meta = re.search(r'<span class="chat-meta".*?</span>(</span>)?', html)
+    assert meta
+    assert re.sub("<[^>]*>", "", meta[0]) == said
+    details = "12,345 tokens in (12,000 cached) · 200 out (150 reasoning)"
+    assert (f'title="{details}"' in html, f"{details}<br>" in html) == (shown != "none", shown != "none")
+
+
+def test_what_an_answer_cost_is_for_whom_the_policy_lets_see_it(thread: Thread) -> None:
+    Run.objects.filter(reply=thread.head).update(**FIGURES)
+
+    with override_settings(CHATAPP={**settings.CHATAPP, "SHOW_USAGE": "cost"}):
+        mine, read = view_for(thread, thread.owner), view_for(thread, None)
+        with mock.patch.object(Policy, "can_see_cost", return_value=False):
+            kept = view_for(thread, thread.owner)
+
+    assert [view.figures and view.figures.cost for view in (mine, read, kept)] == ["0.0012 USD", "", ""]
+
+
+def test_an_answer_of_which_nobody_counted_anything_shows_no_figures(thread: Thread) -> None:
+    view = view_last(thread, model="m", latency_ms=4_000)
+
+    assert (view.tokens, view.figures) == (None, None)
 
 
 @pytest.mark.parametrize(

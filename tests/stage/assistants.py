@@ -1,9 +1,11 @@
 """An assistant whose model says, line by line, what it is to yield: `{"ToolCall": {"name": "search"}}`, or text."""
 
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+from django.conf import settings
 from django.utils.safestring import SafeString
 
 import chatapp
@@ -134,6 +136,53 @@ class Commander(chatapp.Assistant):
         chatapp.context_source("sales", "Sales Data", description="Of today")(lambda user: f"31 kettles for {user}"),
         chatapp.context_source("stock", "Stock")(lambda: "7 lamps"),
     ]
+
+
+def leak() -> str:
+    """All that this process knows and nobody may see, in words as errors have them."""
+    seeded = {name: os.environ.get(f"SEEDED_{name}") for name in ("PROVIDER", "ELSEWHERE", "QUERY", "BEARER", "AZURE")}
+    headers = {"Authorization": f"Bearer {seeded['BEARER']}", "api-key": seeded["AZURE"]}
+    return (
+        f"key {seeded['PROVIDER']} of {settings.SECRET_KEY}; password {settings.DATABASES['default']['PASSWORD']} in "
+        f"postgres://chat:{seeded['ELSEWHERE']}@db/chat and GET /v1?key={seeded['QUERY']} with {headers}"
+    )
+
+
+@chatapp.tool(approval="never")
+def find_parcel(order_number: int) -> str:
+    """Say where it is."""
+    raise LookupError(leak())
+
+
+@chatapp.register
+class Leaking(chatapp.Assistant):
+    """Fails with everything secret in the text of its errors, by itself or in a tool of its model."""
+
+    tools = [find_parcel]
+    commands = [chatapp.command("leak", "Fails", lambda: int(leak()))]
+
+    async def respond(self, turn: chatapp.Turn) -> AsyncIterator[Any]:
+        if "visibly" in turn.text:
+            raise chatapp.VisibleError(f"Not now: {leak()}") from RuntimeError(leak())
+        if "fault:" not in turn.text:
+            yield "So far."
+            raise RuntimeError(leak())
+        async for item in turn.stream():
+            yield item
+
+
+@chatapp.register
+class Crashing(chatapp.Assistant):
+    """Disconnects its pages when it fails."""
+
+    on_error = "unhandled"
+
+
+@chatapp.register
+class Toasting(chatapp.Assistant):
+    """Says in a note that it has failed."""
+
+    error_display = "toast"
 
 
 @chatapp.register

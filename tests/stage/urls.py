@@ -13,5 +13,7 @@ urlpatterns = [
     path("stage/name/", views.keep_name, name="stage-name"),
     path("stage/<uuid:thread_id>/compose/", views.compose, name="stage-compose"),
     path("stage/<uuid:thread_id>/clear/", views.clear, name="stage-clear"),
+    path("stage/two-chats/", views.two_chats, name="stage-two-chats"),
+    path("stage/shell/", views.shell, name="stage-shell"),
     *of_the_site,
 ]

@@ -21,6 +21,16 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "stage/page.html", {"stream": STREAM, "height": height, "auto_scroll": not is_still})
 
 
+def two_chats(request: HttpRequest) -> HttpResponse:
+    """A page of the site with two chats."""
+    return render(request, "stage/two_chats.html")
+
+
+def shell(request: HttpRequest) -> HttpResponse:
+    """A page of the site with the markup of a chat; `?socket=` is the consumer that it talks to."""
+    return render(request, "stage/shell.html", {"socket": request.GET.get("socket", "")})
+
+
 @require_POST
 async def begin(request: HttpRequest) -> HttpResponse:
     """Stream what the model says to this person or visitor; `question` is what it is asked."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from chatapp.errors import get_sentence
+from chatapp.errors import NEXT_STEPS, get_sentence
 from tests.faults.fault import Fault
 from tests.faults.server import FAULTS
 from tests.site import Site
@@ -21,6 +21,9 @@ from .stored import Stored, StoredMessage, StoredRun
 
 HEAVY: Final = ("big-delta", "tiny-deltas", "huge-error", "long-line", "deep-json", "endless")
 """Those that keep a processor busy, one after the other: the time limits of the others are short."""
+
+BUTTONS: Final = {"retry": ">Try again<", "continue": ">Continue<", "new_chat": ">New chat<"}
+"""What is offered beside the sentence, by the next step."""
 
 REFERENCE: Final = re.compile(r"ref ([2-9A-Z]{4}-[2-9A-Z]{2})")
 LEAKS: Final = (
@@ -59,14 +62,14 @@ class Outcome:
     requests: int
 
 
-async def ask(site: Site, provider: Provider, name: str) -> Outcome:
-    """Ask for a fault as somebody new, and wait for the end."""
+async def ask(site: Site, provider: Provider, name: str, assistant: str = "") -> Outcome:
+    """Ask for a fault as somebody new, and wait for the end. `assistant`: who is asked, by slug."""
     stored, person = Stored(site), Person(site)
     before = (await provider.get_stats(name))["requests"]
     try:
         await person.sign_up()
         tab = person.tab(uuid4())
-        await tab.connect()
+        await tab.connect(query=f"?assistant={assistant}" if assistant else "")
         await tab.post(f"Please {uuid4().hex} fault:{name}")
         await tab.until(lambda page: page.state not in (None, "streaming"), 60)
         await tab.until(lambda page: page.cursors == {})
@@ -100,7 +103,7 @@ async def ask_for_all(site: Site, provider: Provider) -> dict[str, Outcome]:
 @pytest.fixture(scope="module")
 def site(start_site: StartSite) -> Iterator[Site]:
     """A site that does not wait long for its provider."""
-    site = start_site("uvicorn", FIRST_BYTE_SECONDS=5, IDLE_SECONDS=5, TOTAL_SECONDS=15)
+    site = start_site("uvicorn", FIRST_BYTE_SECONDS=5, IDLE_SECONDS=5, TOTAL_SECONDS=30)
     yield site
     site.end()
     assert find_failures(site.log) == []
@@ -134,13 +137,18 @@ def test_a_failure_keeps_the_text_and_says_one_sentence_a_reference_and_a_way_on
 ) -> None:
     outcome = outcomes[failure.name]
     assert failure.code
+    # In a new chat there is nothing that could leave: it is the question that is too long.
+    code = "too_long" if failure.code == "context" else failure.code
 
-    assert (outcome.state, outcome.run.state, outcome.run.error_code) == ("failed", "failed", failure.code)
+    assert (outcome.state, outcome.run.state, outcome.run.error_code) == ("failed", "failed", code)
     assert squeeze(outcome.messages[-1].said) == squeeze(failure.text or "")
     assert squeeze(outcome.text) == squeeze(failure.text or "")
-    assert outcome.html.count(get_sentence(failure.code)) == 1
+    assert outcome.html.count(get_sentence(code)) == 1
     assert REFERENCE.findall(outcome.html) == [outcome.run.reference]
-    assert ">Try again<" in outcome.html
+    step = NEXT_STEPS[code]
+    step = "retry" if step == "continue" and not squeeze(failure.text or "") else step
+    assert {name for name, button in BUTTONS.items() if button in outcome.html} == {step} - {"none"}
+    assert outcome.html.count('aria-label="Try again"') == 1
     assert outcome.notices == []
     assert outcome.requests == failure.requests
 
@@ -181,10 +189,61 @@ def test_an_oddity_is_an_ordinary_answer(oddity: Fault, outcomes: dict[str, Outc
         assert outcome.html.count(get_sentence(oddity.finish)) == 1
 
 
+CALLS: Final[dict[str, tuple[str, str, list[str], int]]] = {
+    # State and error of the run, states of the calls, requests.
+    "tools": ("complete", "", ["done"] * 3, 3),
+    "tool-shapes": ("complete", "", ["done"] * 3, 2),
+    "tool-reset": ("failed", "cut_off", [], 1),
+    "tool-length": ("complete", "", [], 1),
+    "tool-json": ("complete", "", ["failed"] * 2, 3),
+    "tool-schema": ("complete", "", ["failed"] * 2, 3),
+    "tool-unknown": ("complete", "", ["failed"] * 2, 3),
+    "tool-huge": ("complete", "", ["failed"] * 2, 3),
+    "tool-loop": ("complete", "", ["done"] * 8, 9),
+}
+"""What becomes of the calls of a model that calls tools in these ways."""
+
+
+async def ask_with_tools(site: Site, provider: Provider) -> dict[str, Outcome]:
+    """The same to an assistant that has tools."""
+    outcomes = await asyncio.gather(*(ask(site, provider, name, "clerk") for name in CALLS))
+    return dict(zip(CALLS, outcomes, strict=True))
+
+
+@pytest.fixture(scope="module")
+def called(site: Site, provider: Provider) -> dict[str, Outcome]:
+    """What came of every way to call a tool."""
+    return asyncio.run(ask_with_tools(site, provider))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_runs_once_if_it_is_whole_and_right_and_never_else(name: str, called: dict[str, Outcome]) -> None:
+    outcome = called[name]
+    calls = [part for part in outcome.messages[-1].parts if part["kind"] == "tool"]
+
+    assert (outcome.run.state, outcome.run.error_code, [part["state"] for part in calls], outcome.requests) == CALLS[
+        name
+    ]
+    is_ended = name == "tool-loop" or "failed" in CALLS[name][2]
+    assert ("The answer was ended: the model asked for tools again and again." in outcome.html) is is_ended
+    assert (get_sentence("length") in outcome.html) is (name == "tool-length")
+
+
+def test_all_ways_to_call_a_tool_are_tried() -> None:
+    assert {name for name in FAULTS if name.startswith("tool")} == set(CALLS)
+
+
 def test_no_key_is_in_the_log(site: Site, outcomes: dict[str, Outcome]) -> None:
     assert outcomes
     assert SECRET_KEY not in site.log
     assert "sk-CANARY-0123456789" not in site.log
+
+
+def test_nothing_that_was_said_is_in_the_log(site: Site, outcomes: dict[str, Outcome]) -> None:
+    said = [message.text for outcome in outcomes.values() for message in outcome.messages[:1]]
+
+    assert len(said) == len(outcomes)
+    assert [text for text in said if text.partition(" fault:")[0] in site.log] == []
 
 
 def test_there_are_as_many_faults_as_were_promised() -> None:

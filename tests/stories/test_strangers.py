@@ -65,12 +65,16 @@ DOORS = {
     "clear-todos": Door("POST"),
     "rename": Door("POST", {"title": "I was here"}),
     "delete": Door("POST"),
+    "frame": Door(is_of_a_thread=False, queries=("", "?new")),
     "threads": Door(is_of_a_thread=False, queries=("", "?current={answer}")),
     "archived": Door(is_of_a_thread=False),
     "arrange": Door("POST", {"thread": "{thread}", "do": "archive"}),
     "folder": Door("POST", {"do": "delete"}),
     "stream-live": Door(is_for_visitors=True),
     "stream-cancel": Door("POST", is_for_visitors=True),
+    "playground": Door(),
+    "playground-ask": Door("POST", {"text": "I was here. fault:ok", "a-who": "provider:default"}),
+    "playground-answer": Door("POST", {"request": "input_0a1b2c3d", "value": "Yes"}),
     "greet": Door("POST"),
     "settings": Door("POST", {"key": "brief", "value": "on"}),
     "export": Door(queries=("", "?format=md", "?format=json&thinking=1")),
@@ -82,12 +86,15 @@ DOORS = {
     "shared-artifact": Door(is_for_visitors=True),
     "shared-file": Door(is_for_visitors=True),
     "import": Door(is_of_a_thread=False),
+    "usage": Door(queries=("", "?by=model", "?format=csv", "?format=chart"), is_of_a_thread=False),
+    "thread-usage": Door(queries=("", "?format=csv", "?format=chart")),
     "search": Door(queries=("", "?q=my+name"), is_of_a_thread=False),
     "artifact": Door(queries=("", "?download=1", "?source=1", "?rows=0")),
     "file": Door(queries=("", "?thumb=1")),
     "upload": Door("POST"),
     "remove-file": Door("POST"),
     "palette": Door(queries=("", "?for=sources&q=a")),
+    "cause": Door(),
     "live": Door(queries=("", "?last={answer}&cursor={run}:1")),
 }
 """Every name of chatapp.urls."""
@@ -135,6 +142,7 @@ def make_path(route: URLPattern, target: Target) -> str:
         "attachment_id": target.answer,
         "folder_id": 1,
         "key": "0123456789abcdef",
+        "reference": "7F3K-2Q",
     }
     values = {name: known[name] for name in route.pattern.converters}
     return reverse(f"chatapp:{route.name}", kwargs=values)

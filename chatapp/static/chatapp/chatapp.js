@@ -384,7 +384,7 @@ class Connection {
     this.#isOver = true;
     clearTimeout(this.#timer);
     // The page of the thread itself asks for the sign-in, and comes back.
-    const way = code === 4401 ? { link: words.signIn } : code === 4429 ? { button: words.tryNow } : {};
+    const way = { link: words[`link-${code}`], button: words[`button-${code}`] };
     this.#say(words[`closed-${code}`] ?? words["closed-4400"], way);
     this.hooks.onOver();
   }

@@ -1,4 +1,4 @@
-/* Copying: the code around a button, or the source of a message.
+/* Copying: what a button names, the code around it, or the source of a message.
 
    One ES module, loaded when somebody first touches the page; see data-chat-lazy. Listens by delegation. */
 
@@ -22,14 +22,15 @@ async function writeClipboard(text) {
   }
 }
 
-/** Copies the code around the button, or the source of the message. */
+/** Copies the text that the button names in data-chat-copy, the code around it, or the source of the message. */
 async function copyFrom(button) {
   const block = button.closest(".chat-code");
   const message = button.closest("[data-chat-message]");
   const source = block ? block.querySelector("code") : message?.querySelector("template[data-chat-source]")?.content;
-  if (!source) return;
+  const text = button.dataset.chatCopy || source?.textContent;
+  if (!text) return;
   const { copied, notCopied } = find("chat-words")?.dataset ?? {};
-  if (!(await writeClipboard(source.textContent))) return say(notCopied);
+  if (!(await writeClipboard(text))) return say(notCopied);
   const region = find("chat-status");
   if (region && copied) region.textContent = copied;
   button.classList.add("chat-copied");

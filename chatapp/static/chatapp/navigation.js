@@ -55,7 +55,7 @@ async function go(address, { isNew = true } = {}) {
   app.ariaBusy = "true";
   let page = null;
   try {
-    const response = await fetch(url, { headers: { "Chat-Switch": "1" }, signal });
+    const response = await fetch(url, { headers: { "Chat-Switch": app.matches(".chat-alone") ? "alone" : "1" }, signal });
     page = await read(response);
   } catch {
     // No network, or another one is wanted by now.

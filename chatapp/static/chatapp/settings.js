@@ -9,7 +9,7 @@ const isOurs = (control) => control.form === getForm() && control.name?.startsWi
 const say = (text) => document.dispatchEvent(new CustomEvent("chat:say", { detail: { text, level: "error" } }));
 
 let isWriting = false; // the control that has the focus was changed and its value is not stored yet
-let sending = Promise.resolve(); // one after the other: the last word counts
+const sending = new Map(); // by setting, one after the other: the last word counts
 
 /** Posts one setting; gives back null if it was taken, else the sentence that says why not. */
 async function post(form, fields) {
@@ -18,7 +18,8 @@ async function post(form, fields) {
   for (const [name, value] of Object.entries(fields)) body.set(name, value);
   try {
     const headers = { "HX-Request": "true" };
-    const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers });
+    // What is under way arrives although the page goes.
+    const response = await fetch(form.action, { method: "POST", body, redirect: "manual", headers, keepalive: true });
     if (response.ok) return null;
     if (response.headers.get("Content-Type")?.startsWith("text/plain")) return await response.text();
   } catch {
@@ -50,7 +51,8 @@ function save(control) {
   const scope = form.elements.scope?.checked ? "person" : "thread";
   const value = control.type === "checkbox" ? (control.checked ? "on" : "off") : control.value;
   const fields = { key: control.name.slice(4), value, scope };
-  sending = sending.then(async () => showProblem(find(control.id) ?? control, await post(form, fields)));
+  const send = async () => showProblem(find(control.id) ?? control, await post(form, fields));
+  sending.set(fields.key, sending.has(fields.key) ? sending.get(fields.key).then(send) : send());
 }
 
 document.addEventListener("input", ({ target }) => {

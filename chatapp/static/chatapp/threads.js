@@ -65,6 +65,8 @@ function openMenu(button) {
   if (item) {
     const { dataset } = getForm();
     const isPinned = "chatPinned" in getRow(item).dataset;
+    const copy = menu.querySelector('[data-chat-do="copy"]');
+    copy.dataset.chatCopy = copy.title = item;
     menu.querySelector('[data-chat-do="pin"] span').textContent = isPinned ? dataset.unpin : dataset.pin;
   }
   opened = { menu, item, folder };
@@ -98,6 +100,8 @@ function choose(what) {
   if (what === "rename" && row) {
     const link = row.querySelector("a");
     rename(row, link.querySelector("span"), getForm().dataset.name, (title) => post(`${link.href}rename/`, { title }));
+  } else if (what === "copy") {
+    // copying.js does
   } else if (what === "rename-folder") {
     const section = document.querySelector(`[data-chat-folder="${folder}"]`);
     const save = (name) => post(getFolderAddress(folder), { do: "rename", name });
