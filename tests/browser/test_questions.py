@@ -147,6 +147,63 @@ async def test_what_was_chosen_before_the_first_frame_came_stays(open_page: Open
     await (expect(control).to_be_checked() if kind == "radio" else expect(control).to_have_value("Left"))
 
 
+@pytest.mark.parametrize("are_together", [True, False])
+async def test_a_line_keeps_what_is_typed_and_the_focus_while_the_answer_is_drawn_anew_in_several_frames(
+    open_page: Open, are_together: bool
+) -> None:
+    visit = await open_page(NEW)
+    await ask(visit, "text")
+    other = await open_page(None)
+    sockets: list[WebSocketRoute] = []
+    held: list[str | bytes] | None = None
+
+    def pass_on(frame: str | bytes) -> None:
+        """The answer comes as it does when much has happened in it: empty first, and the question later."""
+        nonlocal held
+        anew = re.search(r'<div hx-swap-oob="(innerHTML:#m-[\w-]+-parts)">', str(frame))
+        if anew:
+            run = re.search(r'innerHTML:#chat-cursor">([\w-]+):', str(frame))
+            assert run
+            place = f'<div hx-swap-oob="innerHTML:#chat-cursor">{run[1]}:0</div>'
+            sockets[1].send(f'{place}<div hx-swap-oob="{anew[1]}"></div>')
+            held = None if are_together else []
+        if held is None:
+            sockets[1].send(frame)
+        else:
+            held.append(frame)
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) > 1:  # The first one is open, and nothing comes.
+            socket.connect_to_server().on_message(pass_on)
+
+    await other.page.route_web_socket("**/ws/**", connect)
+    await other.page.goto(f"{other.site.url}/chat/{visit.thread_id}/")
+    line = get_question(other).get_by_role("textbox")
+    await line.fill("Le")
+    before = await line.element_handle()
+    await other.box.evaluate("(box) => box.addEventListener('focus', () => (window.boxes = (window.boxes ?? 0) + 1))")
+
+    await sockets[0].close(code=1012)
+    if not are_together:
+        await expect(get_question(other)).to_have_count(0)
+        for frame in held or []:
+            sockets[1].send(frame)
+        held = None
+    await expect(other.page.locator("#chat-cursor")).not_to_have_text(re.compile(":0$"))
+
+    assert before is not None
+    assert not await before.evaluate("(element) => element.isConnected"), "the answer was not drawn anew"
+    await expect(line).to_be_focused()
+    await other.page.keyboard.type("ft")
+    await expect(line).to_have_value("Left")
+    assert await other.box.input_value() == ""
+    if are_together:
+        assert await other.page.evaluate("window.boxes") is None, "the focus was elsewhere meanwhile"
+    await line.press("Enter")
+    await expect(other.said).to_have_text("You said Left.")
+
+
 async def test_an_impatient_finger_answers_once(open_page: Open) -> None:
     visit = await open_page(NEW)
     await ask(visit, "buttons")

@@ -4,7 +4,7 @@
    what a frame swaps in needs no set-up. Without this file every form still posts.
 
    The way of a frame: htmx's extension receives it -> Connection keeps it for the next beat and swaps it, or has htmx swap
-   it -> afterFrame() mends focus and title -> the browser lays out, once -> Follower's ResizeObserver looks where the reader
+   it -> afterFrames() mends focus and title -> the browser lays out, once -> Follower's ResizeObserver looks where the reader
    is and moves to the end. Nothing on this way searches the document or asks for a layout that would not happen anyway.
 
    Another thread takes the place of <main> without a page load; see navigation.js. "chat:leave" says that it is about to,
@@ -153,6 +153,7 @@ class Connection {
   static NEVER = 2 ** 31 - 1; // milliseconds, the longest that setTimeout knows
   static ACK_CHARS = 64 * 1024;
   static BEAT = 100; // milliseconds between two paints of a stream: a paint costs more than what is painted
+  static FIRST = /^<div hx-swap-oob="innerHTML:#chat-cursor">[^<]+:0</; // of several frames, of which each needs the one before
   static INNER = /^(innerHTML|beforeend):(#(?:chat-cursor|m-[\w-]+-(?:done|live|text|status))(?: code)?)$/;
 
   static #socket = null; // the one that htmx has opened last for a thread
@@ -175,7 +176,7 @@ class Connection {
   #lastSync = 0;
   #hiddenSince = 0;
 
-  /** `afterFrame`: after each swap. `onBlock`: with each node that came to stay in a message. `onUp`, `onOver`: when it has
+  /** `afterFrames`: after what was swapped in one go. `onBlock`: with each node that came to stay in a message. `onUp`, `onOver`: when it has
       opened, when it was refused for good. */
   constructor({ stage, thread, cursor, banner, hooks, signal }) {
     Object.assign(this, { stage, thread, cursor, banner, hooks, signal });
@@ -255,12 +256,13 @@ class Connection {
     else this.#connect();
   }
 
-  /** Swaps in a frame. */
-  apply(text) {
+  /** Swaps in frames. */
+  apply(...frames) {
     this.#lastFrame = performance.now();
-    if (!this.#applyInner(text)) window.htmx.swap(this.stage, text, { swapStyle: "none", swapDelay: 0, settleDelay: 0 });
-    if (text.includes("data-chat-module")) loadModules();
-    this.hooks.afterFrame();
+    const how = { swapStyle: "none", swapDelay: 0, settleDelay: 0 };
+    for (const text of frames) if (!this.#applyInner(text)) window.htmx.swap(this.stage, text, how);
+    if (frames.some((text) => text.includes("data-chat-module"))) loadModules();
+    this.hooks.afterFrames();
   }
 
   /** Does what htmx would do, in a quarter of the time, for a frame that only goes on with the text of a message: nothing
@@ -283,8 +285,10 @@ class Connection {
     return true;
   }
 
-  /** Swaps a frame now if it is the first one for a while, or when nobody looks; else with the next beat. */
+  /** Swaps a frame now if it is the first one for a while, or when nobody looks; else with the next beat. What is drawn anew
+      in several frames waits for a beat too: what has gone with the first of them comes back with another. */
   #take(text) {
+    if (Connection.FIRST.test(text)) this.#release();
     this.#held.push(text);
     const wait = this.#lastSwap + Connection.BEAT - performance.now();
     if (document.hidden || wait <= 0) this.#release();
@@ -295,7 +299,7 @@ class Connection {
     clearTimeout(this.#beatTimer);
     this.#beatTimer = 0;
     this.#lastSwap = performance.now();
-    for (const text of this.#held.splice(0)) this.apply(text);
+    if (this.#held.length) this.apply(...this.#held.splice(0));
   }
 
   /** Lets htmx open our sockets and never reopen them. Other sockets of the page keep htmx's ways. */
@@ -408,6 +412,7 @@ class Connection {
     const events = (this.#events = new EventSource(url));
     let hasBegun = false;
     const drop = () => {
+      this.#release();
       events.close();
       this.#events = null;
     };
@@ -415,7 +420,7 @@ class Connection {
       hasBegun = true;
       this.#onUp();
     };
-    events.onmessage = (event) => this.apply(event.data);
+    events.onmessage = (event) => this.#take(event.data);
     events.addEventListener("close", (event) => {
       drop();
       const code = Number(event.data);
@@ -552,7 +557,7 @@ function startPage() {
     banner: find("chat-connection"),
     signal,
     hooks: {
-      afterFrame,
+      afterFrames,
       focusElsewhere,
       onBlock: (node) => node.nodeType === Node.ELEMENT_NODE && addCopyButtons(node),
       onUp: () => {
@@ -565,7 +570,7 @@ function startPage() {
 
   /* ---------------------------------------------------------------- frames */
 
-  let kept = null; // what had the focus in an element that this frame swaps
+  let kept = null; // what had the focus in an element that is swapped
 
   document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
     const active = document.activeElement;
@@ -573,7 +578,7 @@ function startPage() {
     kept = { target, href: active.getAttribute("href"), label: active.getAttribute("aria-label") };
   }, { signal });
 
-  function afterFrame() {
+  function afterFrames() {
     if (kept && (document.activeElement ?? document.body) === document.body) {
       const { target, href, label } = kept;
       const same = [...target.querySelectorAll("a, button, input, summary")].find((element) =>

@@ -56,8 +56,10 @@ function markBusy() {
   }
 }
 
-/* The first frame after a page load draws a live answer anew: what was chosen or typed before it came is put back. */
+/* What comes first after a page load draws a live answer anew, in one frame or in several: what was chosen or typed before
+   is put back as soon as the question is there again. */
 
+const isClosed = (id) => document.querySelector(`[data-chat-question="${CSS.escape(id)}"]:not([role])`) !== null;
 const list = (question) => [...question.querySelectorAll("input:not([type=hidden]), select, button")];
 const kept = new Map(); // id -> the state of each control
 
@@ -69,14 +71,21 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
 });
 
 document.addEventListener("htmx:oobAfterSwap", () => {
-  for (const id of sent) if (!findOpen(id)) sent.delete(id);
+  for (const id of [...sent, ...kept.keys()]) {
+    if (!isClosed(id)) continue;
+    sent.delete(id);
+    kept.delete(id);
+  }
   for (const [id, controls] of kept) {
     const question = findOpen(id);
-    if (question) list(question).forEach((control, at) => putBack(control, ...controls[at]));
+    if (!question) continue;
+    list(question).forEach((control, at) => putBack(control, ...controls[at]));
+    kept.delete(id);
+    markBusy();
   }
-  if (kept.size) markBusy();
-  kept.clear();
 });
+
+document.addEventListener("chat:page", () => kept.clear()); // another thread is shown
 
 function putBack(control, value, checked, hadFocus) {
   if (control.type === "radio") control.checked = checked;
