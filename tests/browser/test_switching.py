@@ -184,8 +184,8 @@ async def test_a_draft_stays_with_its_thread_across_switches_and_a_reload(
     await expect(visit.box).to_have_value("about apples")
     await visit.page.reload()
     await expect(visit.box).to_have_value("about apples")
-    await visit.box.fill("fault:echo sent")
-    await visit.box.press("Enter")
+    await visit.ask("fault:echo sent")
+    await expect(visit.said).to_have_text("fault:echo sent")
     await visit.until_state("complete")
 
     await get_link(visit, "Pears").click()
