@@ -32,7 +32,7 @@ from chatapp.finding import (
     not_found,
 )
 from chatapp.models import Message, Run
-from chatapp.models.calls import in_database
+from chatapp.models.calls import in_database, win_races
 from chatapp.parts import Part, TextPart
 from chatapp.policy import get_policy
 from chatapp.replying import drop_silent_reply, store_reply
@@ -46,9 +46,6 @@ from chatapp.turn import Turn
 
 if TYPE_CHECKING:
     from chatapp.commanding import Typed
-
-_RACES = 3
-"""How often a transaction is tried that lost a race for a unique row; the winner's row is there the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,15 +208,11 @@ async def get_ready() -> tuple[Hub, Runner]:
 
 @in_database
 def _store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tuple[Posted, Job | None, Message | None]:
-    for attempt in range(_RACES):
-        try:
-            with transaction.atomic():
-                return _try_store_post(user, thread_id, said, mailbox)
-        except IntegrityError as error:
-            # Somebody was faster, and is seen the next time; unless it is somebody else's thread, which is never seen.
-            if attempt == _RACES - 1:
-                raise not_found() from error
-    raise AssertionError("unreachable")
+    try:
+        return win_races(lambda: _try_store_post(user, thread_id, said, mailbox))
+    except IntegrityError as error:
+        # Who was faster is seen the next time; somebody else's thread never is.
+        raise not_found() from error
 
 
 def _try_store_post(user: Any, thread_id: UUID, said: _Said, mailbox: str) -> tuple[Posted, Job | None, Message | None]:

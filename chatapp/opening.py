@@ -20,14 +20,12 @@ from chatapp.errors import Refused
 from chatapp.finding import not_found
 from chatapp.greetings import as_greeting
 from chatapp.models import LIVE_STATES, Message, Run, Thread
-from chatapp.models.calls import in_database
+from chatapp.models.calls import in_database, win_races
 from chatapp.policy import get_policy
 from chatapp.runs import greetings, preferences
 from chatapp.runs.hub import get_hub
 from chatapp.runs.live import Job
 from chatapp.turn import Turn
-
-_RACES = 2
 
 RESENT = timedelta(days=1)
 """For how long a page may send again what it has not seen."""
@@ -53,15 +51,11 @@ async def greet(user: Any, thread_id: UUID, *, assistant: str = "") -> bool:
 
 @in_database
 def _store_greeting(user: Any, thread_id: UUID, slug: str, mailbox: str) -> Job | None:
-    for attempt in range(_RACES):
-        try:
-            with transaction.atomic():
-                return _try_store_greeting(user, thread_id, slug, mailbox)
-        except IntegrityError as error:
-            # Another tab was faster, and is seen the next time; unless it is somebody else's, which is never seen.
-            if attempt == _RACES - 1:
-                raise not_found() from error
-    raise AssertionError("unreachable")
+    try:
+        return win_races(lambda: _try_store_greeting(user, thread_id, slug, mailbox), tries=2)
+    except IntegrityError as error:
+        # Another tab that was faster is seen the next time; somebody else's thread never is.
+        raise not_found() from error
 
 
 def _try_store_greeting(user: Any, thread_id: UUID, slug: str, mailbox: str) -> Job | None:

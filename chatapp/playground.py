@@ -24,7 +24,7 @@ from chatapp.events import PartStart
 from chatapp.figures import FiguresPart
 from chatapp.finding import is_answering
 from chatapp.models import Message, Thread
-from chatapp.models.calls import in_database
+from chatapp.models.calls import in_database, win_races
 from chatapp.parts import TextPart
 from chatapp.policy import PLAYGROUND_STREAMS, get_policy
 from chatapp.prices import get_cost
@@ -35,7 +35,7 @@ from chatapp.runs.live import Job
 from chatapp.runs.preferences import load_menu
 from chatapp.runs.streams import Viewer
 from chatapp.sampling import SAMPLING, ModelConfig
-from chatapp.streams import clear_stream, lock_stream, win_races
+from chatapp.streams import clear_stream, lock_stream
 from chatapp.tools import Tool
 from chatapp.trials import Choice, Trial
 from chatapp.turn import Turn

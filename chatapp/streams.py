@@ -6,15 +6,14 @@ serves them. What is said comes as Markdown, as an answer does, and is stored as
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from asgiref.sync import SyncToAsync, async_to_sync
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.safestring import SafeString
@@ -28,7 +27,7 @@ from chatapp.conf import OnError
 from chatapp.events import PartDelta, PartStart
 from chatapp.mappers import is_foreign
 from chatapp.models import Message, Run, Thread
-from chatapp.models.calls import in_database
+from chatapp.models.calls import in_database, win_races
 from chatapp.parts import Part, RawPart
 from chatapp.questions import InputRequest
 from chatapp.runs import journal, transcript
@@ -41,10 +40,7 @@ from chatapp.turn import Turn
 
 ContentType = Literal["markdown", "html", "text"]
 
-_Stored = TypeVar("_Stored")
-
 _NAME: Final = re.compile(r"[-a-zA-Z0-9_]{1,100}\Z")
-_RACES: Final = 3
 _UNFINISHED: Final = Q(run__isnull=False, run__finished_at__isnull=True) | Q(
     answers__isnull=False, answers__finished_at__isnull=True
 )  # what is being said, and what it answers
@@ -244,18 +240,6 @@ def _find_viewer(user: Any, session: SessionBase | str | None) -> Viewer:
 def _store(viewer: Viewer, name: str, clear: bool, mailbox: str) -> tuple[Run | UUID, Run | None]:
     """The run that begins, and the one that it replaces; or the id of the one for whose end it has to wait."""
     return win_races(lambda: _try_store(viewer, name, clear, mailbox))
-
-
-def win_races(store: Callable[[], _Stored]) -> _Stored:
-    """What `store` gives in a transaction of its own; again, if somebody else was faster to make a row."""
-    for attempt in range(_RACES):
-        try:
-            with transaction.atomic():
-                return store()
-        except IntegrityError:
-            if attempt == _RACES - 1:
-                raise
-    raise AssertionError("unreachable")
 
 
 def lock_stream(viewer: Viewer, name: str) -> Thread:

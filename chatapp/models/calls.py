@@ -1,11 +1,11 @@
-"""From async code into the database and back."""
+"""Into the database and back: from async code, and again where somebody else was faster."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, sync_to_async
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -25,6 +25,21 @@ def in_database(function: Callable[_Arguments, _Result]) -> Callable[_Arguments,
             give_back_connections()
 
     return sync_to_async(wraps(function)(call), thread_sensitive=True)
+
+
+def win_races(store: Callable[[], _Result], *, tries: int = 3) -> _Result:
+    """What `store` gives in a transaction of its own; again, if somebody else was faster to make a row.
+
+    Raises IntegrityError if that was so each time.
+    """
+    for attempt in range(tries):
+        try:
+            with transaction.atomic():
+                return store()
+        except IntegrityError:
+            if attempt == tries - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def give_back_connections() -> None:
