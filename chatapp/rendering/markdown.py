@@ -26,7 +26,7 @@ from .blocks import Block, drop_uncertain, join_details, list_blocks
 from .cache import Cache
 from .document import Known, Rendered, join, render_document
 from .links import is_open
-from .paragraphs import is_paragraph, write_paragraph
+from .paragraphs import write_paragraph
 from .results import LinkDefinition, Rules, TooLarge, Written
 from .source import escape, guard, normalize_label, normalize_newlines, scrub
 from .stream import Step, Stream
@@ -97,11 +97,11 @@ class _Markdown:
 
     def render_block(self, source: str, known: Known, *, effort: int = 0, is_live: bool = False) -> Rendered:
         """See Engine."""
+        if len(source) < MAX_BLOCK_HTML and (paragraph := write_paragraph(source)) is not None:
+            return Rendered(paragraph)
         missing: set[str] = set()
         rules = Rules(links=known.links, image_hosts=settings.IMAGE_HOSTS, effort=effort, is_live=is_live)
         limit = min(MAX_BLOCK_HTML, _SMALL_BLOCK + MAX_GROWTH * len(source))
-        if len(source) < limit and is_paragraph(source):
-            return Rendered(write_paragraph(source))
         try:
             written = _write(source, known, missing, Writer(rules, max_length=limit))
             if "&" in source:

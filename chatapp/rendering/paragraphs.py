@@ -18,18 +18,14 @@ _OTHER_BLANK: Final = re.compile(r"[^\S \n]")
 """A blank that is written otherwise in HTML, or that may be cut away."""
 
 
-def is_paragraph(source: str) -> bool:
-    """Whether this block is one paragraph, and words alone: to be written by `write_paragraph`."""
+def write_paragraph(source: str) -> str | None:
+    """HTML of a block that is one paragraph, and words alone; None of any other, which needs the parser."""
     text = source.strip("\n")
-    return (
+    is_plain = (
         text[:1].isalpha()
         and not text.endswith(" ")
         and not any(mark in text for mark in _MARKS)
         and _OTHER_LINE.search(text) is None
         and (text.isascii() or _OTHER_BLANK.search(text) is None)
     )
-
-
-def write_paragraph(source: str) -> str:
-    """HTML of a block of which `is_paragraph` is true."""
-    return f"<p>{source.strip(chr(10))}</p>"
+    return f"<p>{text}</p>" if is_plain else None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chatapp.rendering import markdown
 from chatapp.rendering.document import Known, Rendered
 from chatapp.rendering.markdown import MarkdownStream
-from chatapp.rendering.paragraphs import is_paragraph
+from chatapp.rendering.paragraphs import write_paragraph
 from chatapp.rendering.source import scrub
 
 WORDS = [
@@ -105,20 +105,20 @@ def test_the_short_way_leads_to_what_the_parser_and_the_sanitiser_say(source: st
     source = scrub(source)
     with pytest.MonkeyPatch.context() as patch:
         short = draw(source, is_live=is_live)
-        patch.setattr(markdown, "is_paragraph", lambda source: False)
+        patch.setattr(markdown, "write_paragraph", lambda source: None)
         assert draw(source, is_live=is_live) == short
 
 
 @given(source=TEXTS)
 def test_a_paragraph_is_one_block_for_the_parser_too(source: str) -> None:
     source = scrub(source)
-    if is_paragraph(source):
+    if write_paragraph(source) is not None:
         assert [block.kind for block in markdown._list_blocks(source, is_final=True)] == ["Paragraph"]
 
 
 @pytest.mark.parametrize("source", ["Plain words.", "Two\nlines.", "Größe, 中文, жук!\n", "\n\nA question?"])
 def test_words_take_the_short_way(source: str) -> None:
-    assert is_paragraph(source)
+    assert write_paragraph(source) == f"<p>{source.strip(chr(10))}</p>"
 
 
 def test_a_paragraph_beyond_all_measure_is_plain_text_as_before() -> None:
