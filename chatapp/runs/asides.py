@@ -95,7 +95,7 @@ def _begin(thread_id: UUID, hub: str, kind: str, provider: str, model: str, seco
 @in_database
 @transaction.atomic
 def _end(run_id: UUID, bill: bills.Bill, state: str, error: str, text: str, store: Callable[[str], bool]) -> bool:
-    bills.store_all([bill])
+    bills.store([bill])
     Run.objects.filter(pk=run_id, finished_at__isnull=True).update(
         state=state,
         error=error,

@@ -38,20 +38,8 @@ class Bill:
     """Slug of the assistant that asked."""
 
 
-def store(
-    calls: Sequence[ProviderCall],
-    *,
-    run_id: UUID | None = None,
-    thread_id: UUID | None = None,
-    person_id: Any = None,
-    assistant: str = "",
-) -> None:
-    """Write these requests down. Those that are there already stay as they are."""
-    store_all([Bill(calls=calls, run_id=run_id, thread_id=thread_id, person_id=person_id, assistant=assistant)])
-
-
-def store_all(bills: Iterable[Bill]) -> None:
-    """See store; of several runs, with one query, or none if nothing was asked."""
+def store(bills: Iterable[Bill]) -> None:
+    """Write these requests down, with one query, or none if nothing was asked. What is there already stays as it is."""
     records = [_to_record(bill, call) for bill in bills for call in bill.calls]
     if records:
         UsageRecord.objects.bulk_create(records, ignore_conflicts=True)

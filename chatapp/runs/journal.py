@@ -138,7 +138,7 @@ def _write_all(checkpoints: Sequence[Checkpoint]) -> list[bool]:
     greetings = {item.greets: item.parts for item in new if item.parts is not None}
     _update_each(Thread, "greeting", {pk: [part.dump() for part in parts] for pk, parts in greetings.items() if pk})
     # Also those of runs that are ours no more: what was asked is to be paid for.
-    bills.store_all(item.bill for item in checkpoints if item.bill is not None)
+    bills.store(item.bill for item in checkpoints if item.bill is not None)
     for item in kept:
         if item.outcome is not None:
             _write_end(item, item.outcome, was_live=ours[item.run_id][0])

@@ -118,19 +118,16 @@ class LiveRun:
             self._hub.spawn(self._store(call))
 
     async def _store(self, call: ProviderCall) -> None:
-        await bills.astore([call], **self._account)
+        await bills.astore([self._make_bill([call])])
 
-    @property
-    def _account(self) -> dict[str, Any]:
-        """On whose account its requests go; see bills.Bill."""
-        turn, assistant = self.job.turn, self.job.assistant.slug
-        person_id = getattr(turn.user, "pk", None)
-        return {
-            "run_id": self.job.run_id,
-            "thread_id": self.job.thread_id,
-            "person_id": person_id,
-            "assistant": assistant,
-        }
+    def _make_bill(self, calls: Sequence[ProviderCall]) -> bills.Bill:
+        return bills.Bill(
+            calls=calls,
+            run_id=self.job.run_id,
+            thread_id=self.job.thread_id,
+            person_id=getattr(self.job.turn.user, "pk", None),
+            assistant=self.job.assistant.slug,
+        )
 
     def _get_bill(self, *, is_last: bool) -> bills.Bill | None:
         """What was asked since the last checkpoint; at the end all of it, whatever became of the checkpoints."""
@@ -142,7 +139,7 @@ class LiveRun:
                 self.calls.record(bills.from_answer(usage, started_at=self._began_at, seconds=seconds))
         calls = tuple(self.calls if is_last else self.calls[self._billed :])
         self._billed = len(self.calls)
-        return bills.Bill(calls=calls, **self._account) if calls else None
+        return self._make_bill(calls) if calls else None
 
     @property
     def answered_by(self) -> tuple[str, str] | None:

@@ -238,8 +238,8 @@ async def test_an_answer_without_a_model_is_no_row(line: Line) -> None:
 def test_a_request_is_written_down_once_however_often_that_is_tried() -> None:
     asked = make_call(usage=USAGE)
 
-    bills.store([asked])
-    bills.store([asked, make_call()])
+    bills.store([bills.Bill(calls=[asked])])
+    bills.store([bills.Bill(calls=[asked, make_call()])])
 
     assert UsageRecord.objects.count() == 2
 
@@ -249,7 +249,7 @@ def test_counts_that_cannot_be_true_and_words_that_are_too_long_do_no_harm() -> 
     absurd = chatapp.Usage(input_tokens=10**30, output_tokens=-5)
     asked = make_call(usage=absurd, model="m" * 999, alias="a" * 999, error_code="e" * 999, seconds=1e30)
 
-    bills.store([asked], assistant="s" * 999)
+    bills.store([bills.Bill(calls=[asked], assistant="s" * 999)])
 
     row = UsageRecord.objects.get()
     assert (row.input_tokens, row.output_tokens, row.cached_tokens) == (None, None, 0)
@@ -278,7 +278,8 @@ def test_the_end_of_a_run_costs_one_more_query_and_its_checkpoints_none(owner: A
 def test_the_bill_outlives_thread_and_person(owner: Any) -> None:
     thread = make_thread(owner, ("Hi", "Hello."))
     run = Run.objects.get(thread=thread)
-    bills.store([make_call(usage=USAGE)], run_id=run.pk, thread_id=thread.pk, person_id=owner.pk)
+    bill = bills.Bill(calls=[make_call(usage=USAGE)], run_id=run.pk, thread_id=thread.pk, person_id=owner.pk)
+    bills.store([bill])
 
     thread.delete()
     row = UsageRecord.objects.get()
