@@ -16,7 +16,7 @@ def get_frame(visit: Visit, title: str) -> FrameLocator:
 
 
 async def ask(frame: FrameLocator, text: str) -> None:
-    """Write a message in this chat and press Enter, once its script is there: a page does not wait for what is framed."""
+    """Write a message in this chat and press Enter, once its script is there: no page waits for its frames."""
     await expect(frame.locator("#chat-composer")).to_have_js_property("noValidate", True)
     box = frame.get_by_role("textbox", name="Message", exact=True)
     await box.fill(text)

@@ -20,6 +20,7 @@ class Visit:
         self.sent: list[dict[str, Any]] = []
         self.received: list[str] = []
         self.requests: list[str] = []
+        self._answered: str | None = None
         self._complaints: list[str] = []
         self._expected: list[str] = []
         page.on("console", self._on_console)
@@ -98,14 +99,18 @@ class Visit:
         await self.until_modules()
 
     async def ask(self, text: str) -> None:
-        """Write a message and press Enter."""
+        """Write a message and press Enter. `until_state` means the answer to it."""
+        answers = self.page.locator('[data-chat-role="assistant"]')
+        self._answered = await self.answer.get_attribute("data-chat-message") if await answers.count() else None
         await self.box.fill(text)
         await self.box.press("Enter")
 
     async def until_state(
         self, state: Literal["streaming", "waiting", "complete", "stopped", "failed", "interrupted"]
     ) -> None:
-        """Wait until the last answer is in this state."""
+        """Wait until the last answer is in this state, and is newer than what was said by `ask` last."""
+        if self._answered:
+            await expect(self.answer).not_to_have_attribute("data-chat-message", self._answered, timeout=10_000)
         await expect(self.answer).to_have_attribute("data-chat-state", state, timeout=10_000)
         await self.until_modules()
 
