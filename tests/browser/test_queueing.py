@@ -59,7 +59,7 @@ async def test_what_waits_is_taken_back_for_good_or_into_the_box(open_page: Open
     await expect(visit.box).to_have_value("Three?\n\nFour?")
     await expect(visit.box).to_be_focused()
     await model.finish(" Done.")
-    await visit.until_state("complete")
+    await expect(visit.answer).to_have_attribute("data-chat-state", "complete")
     await expect(visit.questions).to_have_count(1)
 
 
