@@ -274,7 +274,11 @@ async def test_an_interrupt_is_a_question_whose_answer_the_graph_gets(
 async def test_two_interrupts_at_once_are_asked_one_after_the_other() -> None:
     graph = StateGraph(MessagesState)
     for name in ("one", "other"):
-        graph.add_node(name, lambda state, name=name: {"messages": [AIMessage(f"{name}: {interrupt(name)}. ")]})
+
+        async def work(state: Any, name: str = name) -> Any:
+            return {"messages": [AIMessage(f"{name}: {interrupt(name)}. ")]}
+
+        graph.add_node(name, work)
         graph.add_edge(START, name)
 
     answer = await ask_of(graph.compile(), person_says=["1", "2"])

@@ -91,6 +91,7 @@ async def test_the_place_is_kept_when_another_version_is_shown(open_page: Open, 
     box = await open_editor(visit, 1)
     await box.fill("And there? fault:ok")
     await box.press("Enter")
+    await expect(visit.page.locator('[data-chat-role="assistant"]')).to_have_count(2)
     await visit.until_state("complete")
     button = visit.button("Previous version").first
     await button.evaluate("(it) => it.closest('article').scrollIntoView({ block: 'center' })")
