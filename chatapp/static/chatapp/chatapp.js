@@ -176,8 +176,8 @@ class Connection {
   #lastSync = 0;
   #hiddenSince = 0;
 
-  /** `afterFrames`: after what was swapped in one go. `onBlock`: with each node that came to stay in a message. `onUp`, `onOver`: when it has
-      opened, when it was refused for good. */
+  /** `afterFrames`: after what was swapped in one go. `onBlock`: with each node that came to stay in a message. `onUp`,
+      `onOver`: when it has opened, when it was refused for good. */
   constructor({ stage, thread, cursor, banner, hooks, signal }) {
     Object.assign(this, { stage, thread, cursor, banner, hooks, signal });
     if (!window.htmx) return;
